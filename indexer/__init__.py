@@ -1,0 +1,1 @@
+"""Papers in, index out: sources, encoder, weights and the index on disk."""

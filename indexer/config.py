@@ -1,0 +1,107 @@
+"""The environment, read in one place: every setting that is not given on the command line.
+
+| variable                     | meaning                                                            |
+| ---------------------------- | ------------------------------------------------------------------ |
+| WAYFINDER_INDEX              | index directory to use when none is named                          |
+| WAYFINDER_CACHE              | where models, vectors and the starter index are kept               |
+| WAYFINDER_ENCODER            | encoder for new indexes (default `minilm`)                         |
+| WAYFINDER_LLM_BASE_URL       | an OpenAI-compatible server; empty means OpenAI's own              |
+| WAYFINDER_LLM_MODEL          | the model to ask for                                               |
+| WAYFINDER_LLM_API_KEY        | key for that server (else OPENAI_API_KEY)                          |
+| WAYFINDER_LLM_TIMEOUT_SECONDS| the longest one call may take                                      |
+| WAYFINDER_EMBEDDING_BASE_URL | server of `--encoder openai:MODEL`; empty means OpenAI's own       |
+| OPENAI_API_KEY               | turns synthesised answers on                                       |
+| ADS_API_TOKEN, ADS_DEV_KEY   | token for `ads:` sources (else ~/.ads/dev_key)                     |
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import platformdirs
+
+from indexer.errors import QueryError
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+STARTER_CORPUS = REPOSITORY / "data" / "starter.jsonl"
+DEFAULT_ENCODER = "minilm"
+DEFAULT_LLM_MODEL = "gpt-4o-mini"
+DEFAULT_LLM_TIMEOUT_SECONDS = 60.0
+
+
+class Secret(str):
+    """A string that shows itself as `***` in a repr, so in a log or a traceback too."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'" if self else "''"
+
+
+@dataclass(frozen=True)
+class LLMConfig:
+    """Which language model answers; `enabled` is False when neither key nor server is set."""
+
+    base_url: str | None = None
+    model: str = DEFAULT_LLM_MODEL
+    api_key: Secret = field(default_factory=lambda: Secret(""))
+    timeout_seconds: float = DEFAULT_LLM_TIMEOUT_SECONDS
+
+    @property
+    def enabled(self) -> bool:
+        """Whether an answer can be synthesised at all."""
+        return bool(self.api_key or self.base_url)
+
+
+def cache_dir() -> Path:
+    """Where models, vectors and the starter index are kept."""
+    return Path(os.environ.get("WAYFINDER_CACHE") or platformdirs.user_cache_dir("wayfinder"))
+
+
+def index_dir() -> Path | None:
+    """The index named by WAYFINDER_INDEX, if any."""
+    named = os.environ.get("WAYFINDER_INDEX")
+    return Path(named) if named else None
+
+
+def encoder_name() -> str:
+    """The encoder for new indexes."""
+    return os.environ.get("WAYFINDER_ENCODER") or DEFAULT_ENCODER
+
+
+def llm_config() -> LLMConfig:
+    """The language model that the environment asks for.
+
+    Raises:
+        QueryError: WAYFINDER_LLM_TIMEOUT_SECONDS is not a positive number.
+    """
+    timeout = os.environ.get("WAYFINDER_LLM_TIMEOUT_SECONDS") or str(DEFAULT_LLM_TIMEOUT_SECONDS)
+    try:
+        seconds = float(timeout)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 86_400:
+        raise QueryError(f"WAYFINDER_LLM_TIMEOUT_SECONDS is {timeout!r}: give seconds above 0, such as 60.")
+    return LLMConfig(
+        base_url=os.environ.get("WAYFINDER_LLM_BASE_URL") or None,
+        model=os.environ.get("WAYFINDER_LLM_MODEL") or DEFAULT_LLM_MODEL,
+        api_key=Secret(os.environ.get("WAYFINDER_LLM_API_KEY") or os.environ.get("OPENAI_API_KEY") or ""),
+        timeout_seconds=seconds,
+    )
+
+
+def embedding_server() -> tuple[str | None, Secret]:
+    """Base URL (None: OpenAI's own) and key for `--encoder openai:MODEL`."""
+    url = os.environ.get("WAYFINDER_EMBEDDING_BASE_URL") or None
+    return url, Secret(os.environ.get("WAYFINDER_LLM_API_KEY") or os.environ.get("OPENAI_API_KEY") or "")
+
+
+def ads_token() -> Secret:
+    """The ADS token, from ADS_API_TOKEN, ADS_DEV_KEY or ~/.ads/dev_key; empty when there is none."""
+    for name in ("ADS_API_TOKEN", "ADS_DEV_KEY"):
+        if value := os.environ.get(name):
+            return Secret(value.strip())
+    path = Path.home() / ".ads" / "dev_key"
+    return Secret(path.read_text(encoding="utf-8").strip() if path.is_file() else "")

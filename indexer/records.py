@@ -1,0 +1,145 @@
+"""The records that cross boundaries on the way in: papers, and what a build did with them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+
+from indexer.clean import plain_text
+
+_ARXIV_PREFIX = re.compile(r"^(?:https?://arxiv\.org/(?:abs|pdf)/|arxiv:)", re.IGNORECASE)
+_ARXIV_VERSION = re.compile(r"(?:\.pdf)?(?:v\d+)?(?:\.pdf)?$", re.IGNORECASE)
+_DOI_PREFIX = re.compile(r"^(?:https?://(?:dx\.)?doi\.org/|doi:)", re.IGNORECASE)
+
+
+def normalise_arxiv_id(value: str) -> str:
+    """Return an arXiv id without URL, `arXiv:` prefix or version; `2401.01234v2` -> `2401.01234`."""
+    return _ARXIV_VERSION.sub("", _ARXIV_PREFIX.sub("", value.strip()))
+
+
+def normalise_doi(value: str) -> str:
+    """Return a DOI in lower case without its resolver."""
+    return _DOI_PREFIX.sub("", value.strip()).lower()
+
+
+@dataclass(frozen=True)
+class Paper:
+    """One paper, as its source gave it; `text()` is the one string embedded, indexed and judged.
+
+    `citation_count` is None where unknown, which is not 0. `date` is ISO 8601, possibly only a
+    year and a month. Title and abstract are kept as given: `plain_title` and `plain_abstract`
+    are readable.
+    """
+
+    title: str
+    abstract: str
+    bibcode: str | None = None
+    arxiv_id: str | None = None
+    doi: str | None = None
+    authors: tuple[str, ...] = ()
+    year: int | None = None
+    date: str | None = None
+    journal: str | None = None
+    doctype: str | None = None
+    keywords: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    citation_count: int | None = None
+    references: tuple[str, ...] = ()
+    facilities: tuple[str, ...] = ()
+
+    @property
+    def plain_title(self) -> str:
+        """The title with HTML and LaTeX made readable."""
+        return plain_text(self.title)
+
+    @property
+    def plain_abstract(self) -> str:
+        """The abstract with HTML and LaTeX made readable."""
+        return plain_text(self.abstract)
+
+    def text(self) -> str:
+        """The string that is embedded and indexed: title, full stop, abstract."""
+        return f"{self.plain_title}. {self.plain_abstract}"
+
+    @property
+    def identifiers(self) -> tuple[str, ...]:
+        """All identifiers that find this paper: bibcode, arXiv id, DOI (those that are known)."""
+        return tuple(i for i in (self.bibcode, self.arxiv_id, self.doi) if i)
+
+    @property
+    def id(self) -> str:
+        """The identifier to show: bibcode, else arXiv id, else DOI, else a hash of the title."""
+        if self.identifiers:
+            return self.identifiers[0]
+        return "title:" + hashlib.sha256(title_key(self).encode()).hexdigest()[:16]
+
+    @property
+    def decimal_year(self) -> float | None:
+        """Publication date as a decimal year: mid-month when only the month is known."""
+        if self.date:
+            numbers = [int(part) for part in re.findall(r"\d+", self.date)[:3]]
+            if numbers and len(str(numbers[0])) == 4:
+                month = numbers[1] if len(numbers) > 1 and 1 <= numbers[1] <= 12 else None
+                if month is None:
+                    return numbers[0] + 0.5
+                day = numbers[2] if len(numbers) > 2 and 1 <= numbers[2] <= 31 else 15
+                return numbers[0] + (month - 1) / 12 + (day - 1) / 365
+        return self.year + 0.5 if self.year is not None else None
+
+    @property
+    def author_label(self) -> str:
+        """`Riess et al.`, `Narayan & Yi`, `Greene`, or `Unknown author`."""
+        last = [name.split(",")[0].strip() or name for name in self.authors]
+        if not last:
+            return "Unknown author"
+        if len(last) == 1:
+            return last[0]
+        return f"{last[0]} & {last[1]}" if len(last) == 2 else f"{last[0]} et al."
+
+    @property
+    def ads_url(self) -> str | None:
+        """The paper's page at ADS, by bibcode, arXiv id or DOI."""
+        from urllib.parse import quote
+
+        if self.bibcode:
+            return f"https://ui.adsabs.harvard.edu/abs/{quote(self.bibcode, safe='')}/abstract"
+        if self.arxiv_id:
+            return f"https://ui.adsabs.harvard.edu/abs/arXiv:{quote(self.arxiv_id, safe='/')}/abstract"
+        return None
+
+    @property
+    def arxiv_url(self) -> str | None:
+        """The paper's page at arXiv."""
+        from urllib.parse import quote
+
+        return f"https://arxiv.org/abs/{quote(self.arxiv_id, safe='/')}" if self.arxiv_id else None
+
+
+def title_key(paper: Paper) -> str:
+    """Title, first author and year folded to letters and digits: equal for one paper seen twice."""
+    first = paper.authors[0].split(",")[0] if paper.authors else ""
+    letters = re.sub(r"[\W_]+", "", f"{paper.plain_title}|{first}".casefold())
+    return f"{letters}|{paper.year or ''}"
+
+
+@dataclass
+class IngestReport:
+    """What became of every record read: read = indexed + merged + skipped."""
+
+    read: int = 0
+    indexed: int = 0
+    merged: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, str] = field(default_factory=dict)
+
+    def skip(self, reason: str, example: str) -> None:
+        """Count a record kept out; the first example of each reason is kept."""
+        self.skipped[reason] += 1
+        self.examples.setdefault(reason, example[:200])
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every record read is accounted for."""
+        return self.read == self.indexed + self.merged + sum(self.skipped.values())

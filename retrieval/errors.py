@@ -1,0 +1,21 @@
+"""Errors of the retrieval layer, hung into the one tree of `indexer.errors`."""
+
+from indexer.errors import QueryError, RemoteError, UserError
+
+__all__ = ["LLMBadRequest", "LLMError", "LLMRejected", "LLMUnavailable", "QueryError"]
+
+
+class LLMError(RemoteError):
+    """The language model gave no usable answer; what to do next is the subclass's name."""
+
+
+class LLMUnavailable(LLMError):
+    """Busy, hanging or failing after bounded retries: try again later."""
+
+
+class LLMRejected(LLMError, UserError):
+    """The key or the model is refused: mend the configuration."""
+
+
+class LLMBadRequest(LLMError):
+    """The server does not take this request, for instance because it is too long."""

@@ -1,0 +1,168 @@
+"""The records that cross boundaries on the way out: settings, hits, results and answers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+
+from indexer.records import Paper
+from retrieval.errors import QueryError
+
+Mode = Literal["hybrid", "dense", "lexical"]
+MODES: tuple[Mode, ...] = ("hybrid", "dense", "lexical")
+MAX_K = 1000
+
+
+@dataclass(frozen=True)
+class SearchFilters:
+    """What a paper must be to be found at all; held inside the candidate search."""
+
+    since: int | None = None  # first year, inclusive
+    until: int | None = None  # last year, inclusive
+    min_citations: int | None = None  # papers with unknown counts do not pass
+    author: str | None = None  # family name, optionally with initials: "Riess" or "Riess, A"
+    facility: str | None = None
+
+    @property
+    def active(self) -> dict[str, str | int]:
+        """The filters that are set, by name."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """All that changes a result; `key` names it in caches.
+
+    recency and impact are weights in [0, 1] added to a relevance in [0, 1]: 0 is the plain order.
+    """
+
+    k: int = 10
+    mode: Mode = "hybrid"
+    filters: SearchFilters = field(default_factory=SearchFilters)
+    recency: float = 0.0
+    impact: float = 0.0
+    half_life_years: float = 5.0
+
+    def __post_init__(self) -> None:
+        """Refuse settings out of range; k beyond MAX_K is refused too."""
+        if not 1 <= self.k <= MAX_K:
+            raise QueryError(f"k is {self.k}: ask for 1 to {MAX_K} papers.")
+        if self.mode not in MODES:
+            raise QueryError(f"mode is {self.mode!r}: choose one of {', '.join(MODES)}.")
+        for name in ("recency", "impact"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise QueryError(f"{name} is {getattr(self, name)}: give a weight from 0 (off) to 1.")
+        if not 0.1 <= self.half_life_years <= 100:
+            raise QueryError(f"half_life_years is {self.half_life_years}: give 0.1 to 100 years.")
+        since, until = self.filters.since, self.filters.until
+        if since is not None and until is not None and since > until:
+            raise QueryError(f"The years {since} to {until} hold nothing: the first must not be after the last.")
+
+    @property
+    def key(self) -> str:
+        """A hash of every setting."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class ScoreParts:
+    """What a score was made of, each in [0, 1]: score = relevance + a·recency + b·impact.
+
+    relevance = (1 - w)·dense + w·lexical in hybrid mode, with w the keyword weight.
+    """
+
+    dense: float
+    lexical: float
+    relevance: float
+    recency: float
+    impact: float
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One paper found, its rank from 1, and why it is there. No page sorts again."""
+
+    paper: Paper
+    row: int  # the paper's row in the index
+    rank: int
+    score: float
+    parts: ScoreParts
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """A query as understood, what it found, and what was not done."""
+
+    query: str
+    settings: SearchSettings
+    hits: tuple[Hit, ...]
+    n_candidates: int  # papers that passed the filters
+    n_papers: int  # papers in the index
+    degraded: tuple[str, ...]  # what was asked for and not done, in words
+    seconds: dict[str, float]  # by stage
+    snapshot: str  # id of the index snapshot
+    as_of: str  # the corpus date, ISO
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A quotation from paper `n` of the answer; `found` says whether it stands in that paper."""
+
+    n: int
+    quote: str
+    found: bool
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One sentence of an answer; supported only if every check of it passed."""
+
+    text: str
+    citations: tuple[int, ...]  # numbers of papers, from 1, that exist in the answer
+    evidence: tuple[Evidence, ...]
+    supported: bool
+    problems: tuple[str, ...] = ()  # why it is not supported, in words
+
+    def text_with_citations(self) -> str:
+        """The sentence followed by its numbers in brackets."""
+        return self.text + "".join(f" [{n}]" for n in self.citations)
+
+
+AnswerMode = Literal["synthesised", "extractive", "refused"]
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What the model cost: tokens as the server counted them, or None where it did not say."""
+
+    model: str = ""
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    calls: int = 0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A question, its answer sentence by sentence, and the papers it stands on.
+
+    `papers[i]` is the paper cited as `i + 1`. `refused` answers hold no sentence but say why, with
+    the nearest papers. `degraded` says what was asked for and not done.
+    """
+
+    question: str
+    mode: AnswerMode
+    sentences: tuple[Sentence, ...]
+    papers: tuple[Hit, ...]
+    refused: bool
+    reason: str  # of the refusal, in words; empty otherwise
+    degraded: tuple[str, ...]
+    usage: Usage
+    seconds: dict[str, float]
+    search: SearchResult
+
+    @property
+    def text(self) -> str:
+        """The answer as one paragraph with citation numbers, or the reason of the refusal."""
+        return " ".join(s.text_with_citations() for s in self.sentences) if self.sentences else self.reason
