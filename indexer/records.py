@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 from indexer.clean import plain_text
 
@@ -101,8 +102,6 @@ class Paper:
     @property
     def ads_url(self) -> str | None:
         """The paper's page at ADS, by bibcode, arXiv id or DOI."""
-        from urllib.parse import quote
-
         if self.bibcode:
             return f"https://ui.adsabs.harvard.edu/abs/{quote(self.bibcode, safe='')}/abstract"
         if self.arxiv_id:
@@ -112,8 +111,6 @@ class Paper:
     @property
     def arxiv_url(self) -> str | None:
         """The paper's page at arXiv."""
-        from urllib.parse import quote
-
         return f"https://arxiv.org/abs/{quote(self.arxiv_id, safe='/')}" if self.arxiv_id else None
 
 

@@ -1,0 +1,252 @@
+"""The `wayfinder` command: results on stdout, everything else on stderr, one JSON object a line.
+
+Exit status: 0, 2 for the user's mistake, 1 for ours.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import date, datetime
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from app import show
+from app.default_index import default_index_dir
+from app.progress import reporting
+from indexer import config
+from indexer.build import build_index
+from indexer.encoder import load_encoder
+from indexer.errors import QueryError, SourceError, WayfinderError
+from indexer.store import Index, read_manifest, verify_parts
+from retrieval import ask as ask_question
+from retrieval import load_index, search as search_papers
+from retrieval import similar as similar_papers
+from retrieval.records import Mode, SearchFilters, SearchSettings
+from retrieval.rows import answer_row, hit_row
+
+_HELP = """Search the astronomical literature in plain words, with answers you can check.
+
+Try it now, nothing to set up (a small starter corpus is indexed on first use):
+
+    wayfinder search "how do black holes quench star formation"
+    wayfinder ask "What are JWST's little red dots?"
+    wayfinder serve
+
+Your own literature: `wayfinder index build --from papers.jsonl --out my-index`, then add
+`--index my-index` to any command, or set WAYFINDER_INDEX=my-index.
+"""
+
+app = typer.Typer(help=_HELP, no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False, add_completion=False)
+index_app = typer.Typer(help="Make an index of papers, and see what is in one.", no_args_is_help=True)
+app.add_typer(index_app, name="index")
+
+IndexOption = Annotated[Path | None, typer.Option("--index", help="Index directory. Default: WAYFINDER_INDEX, else the starter corpus.", show_default=False)]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object per line on stdout.")]
+KOption = Annotated[int, typer.Option("-k", help="How many papers, 1 to 1000.")]
+ModeOption = Annotated[str, typer.Option(help="hybrid (words and meaning), dense (meaning) or lexical (words).")]
+SinceOption = Annotated[int | None, typer.Option(help="Only papers of this year or later.", show_default=False)]
+UntilOption = Annotated[int | None, typer.Option(help="Only papers of this year or earlier.", show_default=False)]
+CitationsOption = Annotated[int | None, typer.Option("--min-citations", help="Only papers known to have this many citations.", show_default=False)]
+AuthorOption = Annotated[str | None, typer.Option(help='Only papers by this author: "Riess" or "Riess, A".', show_default=False)]
+FacilityOption = Annotated[str | None, typer.Option(help='Only papers that name this facility, such as "JWST".', show_default=False)]
+RecencyOption = Annotated[float, typer.Option(help="Weight of recency, 0 (off) to 1.")]
+ImpactOption = Annotated[float, typer.Option(help="Weight of citations among papers of the same year, 0 (off) to 1.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
+
+
+@index_app.command("build")
+def index_build(
+    sources: Annotated[list[str], typer.Option("--from", help="A file (.jsonl, .jsonl.gz, .csv, .parquet, .bib), `ads:QUERY` or `starter`. Repeatable.")],
+    out: Annotated[Path, typer.Option(help="Directory of the index; replaced in one step if it is there.")],
+    limit: Annotated[int | None, typer.Option(help="Stop after this many usable papers.", min=1, show_default=False)] = None,
+    encoder: Annotated[str | None, typer.Option(help="`minilm`, a sentence-transformers model by name or path, or `openai:MODEL`. Default: WAYFINDER_ENCODER, else minilm.", show_default=False)] = None,
+    as_of: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Date that ages are counted from. Default: today.", show_default=False)] = None,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Index papers: read, merge duplicates, encode, write.
+
+    Papers encoded before are not encoded again. The index at OUT stays usable until the new one is complete.
+    """
+    day = as_of.date() if as_of else date.today()
+    chosen = load_encoder(encoder or config.encoder_name())
+    with reporting(quiet=quiet) as progress:
+        manifest, report = build_index(sources, out, encoder=chosen, limit=limit, as_of=day, progress=progress)
+    summary = {"index": str(out), "snapshot": manifest.snapshot, "encoder": manifest.encoder, **manifest.counts}
+    _out(json.dumps(summary, ensure_ascii=False) if json_output else show.build_summary(out, report))
+
+
+@index_app.command("status")
+def index_status(
+    directory: Annotated[Path | None, typer.Argument(help="Index directory. Default: WAYFINDER_INDEX, else the starter corpus.", show_default=False)] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Read every part again and compare its checksum.")] = False,
+    json_output: JsonOption = False,
+) -> None:
+    """Say what an index holds: papers, years, encoder, sources, size, and what was kept out and why."""
+    path = _directory(directory)
+    manifest = read_manifest(path)
+    verify_parts(path, manifest, trust_unchanged=not verify)
+    status = show.status_row(load_index(path))
+    _out(json.dumps(status, ensure_ascii=False) if json_output else show.status_page(status))
+
+
+@app.command()
+def search(
+    query: Annotated[str | None, typer.Argument(help="What you are looking for, in plain words.", show_default=False)] = None,
+    index: IndexOption = None,
+    queries: Annotated[Path | None, typer.Option(help='A file of lines {"query_id", "query"} to search one after the other, with --json.', show_default=False)] = None,
+    k: KOption = 10,
+    mode: ModeOption = "hybrid",
+    since: SinceOption = None,
+    until: UntilOption = None,
+    min_citations: CitationsOption = None,
+    author: AuthorOption = None,
+    facility: FacilityOption = None,
+    recency: RecencyOption = 0.0,
+    impact: ImpactOption = 0.0,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Find the papers that answer QUERY, best first."""
+    filters = SearchFilters(since=since, until=until, min_citations=min_citations, author=author, facility=facility)
+    settings = SearchSettings(k=k, mode=_mode(mode), filters=filters, recency=recency, impact=impact)
+    if (query is None) == (queries is None):
+        raise QueryError("Give either a QUERY or --queries FILE.")
+    if queries is not None:
+        if not json_output:
+            raise QueryError("--queries prints JSON lines: add --json.")
+        _search_file(_open(index, quiet), queries, settings)
+        return
+    result = search_papers(_open(index, quiet), query or "", settings)
+    for note in result.degraded:
+        _say(note)
+    if json_output:
+        for hit in result.hits:
+            _out(json.dumps(hit_row(hit), ensure_ascii=False))
+    else:
+        _out(show.hits_page(result))
+
+
+@app.command()
+def similar(
+    identifier: Annotated[str, typer.Argument(metavar="BIBCODE_OR_ARXIV_ID", help="A paper of the index.", show_default=False)],
+    index: IndexOption = None,
+    k: KOption = 10,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Find the papers most like a given one."""
+    result = similar_papers(_open(index, quiet), identifier, SearchSettings(k=k))
+    if json_output:
+        for hit in result.hits:
+            _out(json.dumps(hit_row(hit), ensure_ascii=False))
+    else:
+        _out(show.hits_page(result))
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="A question in plain words.", show_default=False)],
+    index: IndexOption = None,
+    offline: Annotated[bool, typer.Option("--offline", help="No language model: quote the sentences that answer.")] = False,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    min_citations: CitationsOption = None,
+    author: AuthorOption = None,
+    facility: FacilityOption = None,
+    recency: RecencyOption = 0.0,
+    impact: ImpactOption = 0.0,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Answer QUESTION from the papers; every sentence cites one and is checked against it.
+
+    With OPENAI_API_KEY or WAYFINDER_LLM_BASE_URL set a language model writes; else the answer is quoted from the papers.
+    """
+    filters = SearchFilters(since=since, until=until, min_citations=min_citations, author=author, facility=facility)
+    settings = SearchSettings(filters=filters, recency=recency, impact=impact)
+    answer = ask_question(_open(index, quiet), question, settings, offline=offline)
+    for note in answer.degraded:
+        _say(note)
+    _out(json.dumps(answer_row(answer), ensure_ascii=False) if json_output else show.answer_page(answer))
+
+
+@app.command()
+def serve(
+    index: IndexOption = None,
+    port: Annotated[int, typer.Option(help="Port of the web app.", min=1, max=65535)] = 8501,
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "localhost",
+    quiet: QuietOption = False,
+) -> None:
+    """Start the web app on the index."""
+    import os
+
+    directory = _directory(index, quiet)
+    load_index(directory)  # an index that cannot be opened is said here, not on the page
+    _say(f"Wayfinder is starting on http://{host}:{port} with {directory}")
+    page = Path(__file__).with_name("page.py")
+    command = [sys.executable, "-m", "streamlit", "run", str(page), "--server.port", str(port), "--server.address", host]
+    environment = {**os.environ, "WAYFINDER_INDEX": str(directory.resolve())}
+    raise SystemExit(subprocess.run(command, env=environment, check=False).returncode)  # noqa: S603
+
+
+def main() -> None:
+    """Run the command; turn errors into words and an exit status."""
+    for command in entry_points(group="wayfinder.commands"):
+        app.add_typer(command.load(), name=command.name)
+    try:
+        app()
+    except WayfinderError as error:
+        _say(f"wayfinder: {error}")
+        raise SystemExit(error.exit_status) from None
+    except BrokenPipeError:
+        raise SystemExit(0) from None
+
+
+def _search_file(index: Index, path: Path, settings: SearchSettings) -> None:
+    """Search each line of a file; a line that cannot be searched is answered with its error."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"{path} cannot be read as UTF-8 JSON lines: {error}") from error
+    failed = 0
+    for number, line in enumerate(filter(str.strip, lines), 1):
+        row: dict[str, Any] = {"query_id": str(number), "query": None, "hits": []}
+        try:
+            asked = json.loads(line)
+            row |= {"query_id": asked["query_id"], "query": asked["query"]}
+            row["hits"] = [hit_row(hit) for hit in search_papers(index, str(asked["query"]), settings).hits]
+        except (QueryError, ValueError, KeyError, TypeError) as error:
+            row["error"] = f"{error}" if isinstance(error, QueryError) else 'expected {"query_id", "query"}'
+            failed += 1
+        _out(json.dumps(row, ensure_ascii=False))
+    if failed:
+        raise QueryError(f"{failed} of the lines of {path} could not be searched; each has its error.")
+
+
+def _mode(name: str) -> Mode:
+    return name  # type: ignore[return-value]  # SearchSettings refuses what is not a mode
+
+
+def _directory(named: Path | None, quiet: bool = False) -> Path:
+    with reporting(quiet=quiet) as progress:
+        return default_index_dir(named, progress)
+
+
+def _open(named: Path | None, quiet: bool) -> Index:
+    return load_index(_directory(named, quiet))
+
+
+def _out(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _say(text: str) -> None:
+    Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)

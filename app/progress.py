@@ -1,0 +1,77 @@
+"""Progress of long work on stderr: a bar on a terminal, plain lines in a log, nothing when quiet."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from indexer.build import Progress as Report
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+@contextmanager
+def reporting(*, quiet: bool = False) -> Iterator[Report]:
+    """Give a callable `(stage, done, total)` that shows progress until the block ends."""
+    if quiet:
+        yield lambda stage, done, total: None
+    elif sys.stderr.isatty():
+        with _bars() as bars:
+            yield _BarReport(bars)
+    else:
+        yield _LineReport()
+
+
+def _bars() -> Progress:
+    columns = (TextColumn("{task.description:<14}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+class _Rate:
+    """Items a second since a stage began."""
+
+    def __init__(self) -> None:
+        self._began: dict[str, float] = {}
+
+    def words(self, stage: str, done: int) -> str:
+        elapsed = time.monotonic() - self._began.setdefault(stage, time.monotonic())
+        return f"{done / elapsed:,.0f}/s" if elapsed > 1 else ""
+
+
+class _BarReport:
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._tasks: dict[str, TaskID] = {}
+        self._rate = _Rate()
+
+    def __call__(self, stage: str, done: int, total: int | None) -> None:
+        if stage not in self._tasks:
+            self._tasks[stage] = self._bars.add_task(stage, total=total, rate="")
+        self._bars.update(self._tasks[stage], completed=done, total=total, rate=self._rate.words(stage, done))
+
+
+class _LineReport:
+    def __init__(self) -> None:
+        self._printed: dict[str, float] = {}
+        self._rate = _Rate()
+
+    def __call__(self, stage: str, done: int, total: int | None) -> None:
+        now = time.monotonic()
+        rate = self._rate.words(stage, done)
+        if now - self._printed.get(stage, -SECONDS_BETWEEN_LINES) < SECONDS_BETWEEN_LINES and done != total:
+            return
+        self._printed[stage] = now
+        of = f"{done:,} of {total:,}" if total else f"{done:,}" if done else ""
+        sys.stderr.write(" ".join(part for part in (f"{stage}:", of, rate and f"({rate})") if part).rstrip(":") + "\n")

@@ -1,0 +1,115 @@
+"""What the command line prints for people: result lists, answers and index status as plain text."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from indexer.records import IngestReport
+from indexer.store import Index
+from indexer.weights import UNKNOWN_YEAR
+from retrieval.records import Answer, Hit, SearchResult
+
+WIDTH = 100
+
+
+def hits_page(result: SearchResult) -> str:
+    """A result list: rank, title, authors, year, citations, identifiers, score."""
+    if not result.hits:
+        return _nothing_found(result)
+    return "\n".join(_hit_lines(hit) for hit in result.hits)
+
+
+def answer_page(answer: Answer) -> str:
+    """An answer: its sentences, marks where a check failed, and the papers it cites."""
+    lines = [textwrap.fill(answer.text, WIDTH), ""]
+    for number, sentence in enumerate(answer.sentences, 1):
+        if not sentence.supported:
+            lines.append(f"  ! sentence {number} is not supported: {'; '.join(sentence.problems)}")
+    cited = {n for sentence in answer.sentences for n in sentence.citations}
+    shown = [(n, hit) for n, hit in enumerate(answer.papers, 1) if n in cited or answer.refused]
+    if shown:
+        lines.append("Nearest papers" if answer.refused else "Papers")
+    lines += [_hit_lines(hit, number=n) for n, hit in shown]
+    return "\n".join(lines)
+
+
+def build_summary(out: Path, report: IngestReport) -> str:
+    """What a build did with every record."""
+    skipped = sum(report.skipped.values())
+    lines = [
+        f"{out}: {report.read:,} records read = {report.indexed:,} indexed + {report.merged:,} merged "
+        f"+ {skipped:,} skipped"
+    ]
+    for reason, n in report.skipped.most_common():
+        lines.append(f"  skipped {n:,}: {reason} (first: {report.examples[reason]})")
+    return "\n".join(lines)
+
+
+def status_row(index: Index) -> dict[str, Any]:
+    """The status of an index as one JSON object; sizes in bytes."""
+    manifest = index.manifest
+    years = Counter(int(year) for year in index.year)
+    unknown = years.pop(UNKNOWN_YEAR, 0)
+    return {
+        "index": str(index.path),
+        "snapshot": manifest.snapshot,
+        "n_papers": manifest.n_papers,
+        "encoder": manifest.encoder,
+        "dimension": manifest.dimension,
+        "created": manifest.created,
+        "as_of": manifest.as_of,
+        "sources": list(manifest.sources),
+        "counts": manifest.counts,
+        "years": {str(year): years[year] for year in sorted(years)},
+        "year_unknown": unknown,
+        "bytes": {name: part["bytes"] for name, part in manifest.parts.items()},
+    }
+
+
+def status_page(status: dict[str, Any]) -> str:
+    """The status of an index for people."""
+    counts, years = status["counts"], {int(y): n for y, n in status["years"].items()}
+    megabytes = sum(status["bytes"].values()) / 1e6
+    lines = [
+        f"{status['index']}",
+        f"  papers    {status['n_papers']:,}" + (f", {min(years)} to {max(years)}" if years else ""),
+        f"  as of     {status['as_of']} (built {status['created']}, snapshot {status['snapshot']})",
+        f"  encoder   {status['encoder']}, {status['dimension']} dimensions",
+        f"  sources   {', '.join(status['sources'])}",
+        f"  records   {counts['read']:,} read = {counts['indexed']:,} indexed + {counts['merged']:,} merged "
+        f"+ {sum(counts['skipped'].values()):,} skipped",
+        *(f"            skipped {n:,}: {reason}" for reason, n in counts["skipped"].items()),
+        f"  size      {megabytes:,.1f} MB",
+    ]
+    if years:
+        lines.append("  by decade " + ", ".join(f"{d}s {n:,}" for d, n in sorted(_by_decade(years).items())))
+    if status["year_unknown"]:
+        lines.append(f"            year unknown {status['year_unknown']:,}")
+    return "\n".join(lines)
+
+
+def _by_decade(years: dict[int, int]) -> Counter[int]:
+    decades: Counter[int] = Counter()
+    for year, n in years.items():
+        decades[year // 10 * 10] += n
+    return decades
+
+
+def _nothing_found(result: SearchResult) -> str:
+    filters = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in result.settings.filters.active.items())
+    if filters and not result.n_candidates:
+        return f"No paper passes the filters ({filters}): loosen one of them."
+    return "No paper found: try other words, or --mode hybrid."
+
+
+def _hit_lines(hit: Hit, *, number: int | None = None) -> str:
+    paper = hit.paper
+    mark = f"[{number}]" if number is not None else f"{hit.rank:>3}."
+    citations = "citations unknown" if paper.citation_count is None else f"{paper.citation_count:,} citations"
+    identifiers = " · ".join(paper.identifiers) or paper.id
+    head = textwrap.fill(paper.plain_title, WIDTH - 5, initial_indent=f"{mark:<5}", subsequent_indent=" " * 5)
+    year = paper.year if paper.year is not None else "year unknown"
+    return f"{head}\n     {paper.author_label}, {year} · {citations} · {identifiers} · score {hit.score:.2f}"

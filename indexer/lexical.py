@@ -1,0 +1,84 @@
+"""The lexical index: BM25 over Wayfinder's tokens, kept and memory-mapped by bm25s."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import bm25s
+import numpy as np
+import numpy.typing as npt
+
+from indexer.tokens import tokens
+
+K1 = 1.2  # chosen with B on the training questions, see docs/results.md
+B = 0.75
+
+Scores = npt.NDArray[np.float32]
+FILES = (
+    "data.csc.index.npy",
+    "indices.csc.index.npy",
+    "indptr.csc.index.npy",
+    "vocab.index.json",
+    "params.index.json",
+)
+
+
+class LexicalBuilder:
+    """Collects the tokens of papers one text at a time; `save` writes the index."""
+
+    def __init__(self) -> None:
+        self._vocabulary: dict[str, int] = {}
+        self._documents: list[npt.NDArray[np.int32]] = []
+
+    def add(self, text: str) -> None:
+        """Add the next paper's text."""
+        known = self._vocabulary
+        ids = [known.setdefault(token, len(known)) for token in tokens(text)]
+        self._documents.append(np.array(ids, dtype=np.int32))
+
+    def save(self, folder: Path) -> None:
+        """Write the index into `folder`."""
+        if not self._vocabulary:
+            self._vocabulary[""] = 0
+        engine = bm25s.BM25(k1=K1, b=B, method="lucene")
+        engine.index((self._documents, self._vocabulary), create_empty_token=False, show_progress=False)
+        engine.save(folder, show_progress=False)
+
+
+class LexicalIndex:
+    """BM25 scores of a question against every paper."""
+
+    def __init__(self, folder: Path) -> None:
+        self._engine = bm25s.BM25.load(folder, mmap=True, show_progress=False)
+        self._vocabulary: dict[str, int] = self._engine.vocab_dict
+        self.n_papers = int(self._engine.scores["num_docs"])
+
+    def scores(self, query: str) -> Scores:
+        """Return the BM25 score of every paper, `(n_papers,)` float32; zeros if no word is known."""
+        ids = self._known(dict.fromkeys(tokens(query)))
+        if not ids:
+            return np.zeros(self.n_papers, dtype=np.float32)
+        scores: Scores = self._engine.get_scores_from_ids(ids)
+        return scores
+
+    def known_share(self, query: str) -> float:
+        """The share of the query's different tokens that any paper holds, in [0, 1]."""
+        words = set(tokens(query))
+        return len(self._known(words)) / len(words) if words else 0.0
+
+    def rows_with_all(self, query: str) -> npt.NDArray[np.int32]:
+        """Return the rows of the papers that hold every token of `query`, ascending."""
+        words = set(tokens(query))
+        ids = self._known(words)
+        if not words or len(ids) < len(words):
+            return np.zeros(0, dtype=np.int32)
+        matrix = self._engine.scores
+        postings = [matrix["indices"][matrix["indptr"][i] : matrix["indptr"][i + 1]] for i in ids]
+        rows = np.asarray(postings[0], dtype=np.int32)
+        for posting in postings[1:]:
+            rows = np.intersect1d(rows, posting)
+        return np.unique(rows)
+
+    def _known(self, words: Iterable[str]) -> list[int]:
+        return [self._vocabulary[word] for word in words if word in self._vocabulary]

@@ -1,0 +1,239 @@
+"""Search: candidates by words and by meaning under the same filters, fused, weighted, ranked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.store import Index
+from indexer.weights import UNKNOWN_CITATIONS, UNKNOWN_YEAR, recency
+from retrieval.errors import QueryError
+from retrieval.records import Hit, ScoreParts, SearchFilters, SearchResult, SearchSettings
+
+CANDIDATES = 1000  # papers that each leg brings to the fusion
+MAX_QUERY_CHARACTERS = 20_000
+MIN_QUERY_CHARACTERS = 2
+KEYWORD_WEIGHT = 0.5  # of the lexical part in hybrid mode
+MIN_DENSE_EVIDENCE = 0.3  # a question whose best paper is less near than this is not answered
+SAMPLE_ROWS = 1000  # papers whose cosines say how near the query is to papers at large
+
+Floats = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class _Candidates:
+    """The rows that the legs bring, and each row's score from both legs in [0, 1]."""
+
+    rows: Rows
+    dense: Floats
+    lexical: Floats
+
+
+def search(index: Index, query: str, settings: SearchSettings | None = None) -> SearchResult:
+    """Return the papers of `index` that answer `query`, best first; the same each time.
+
+    Raises:
+        QueryError: the query is empty or a single character.
+    """
+    settings = settings or SearchSettings()
+    clock = _Clock()
+    query, degraded = _checked(query)
+    allowed = allowed_rows(index, settings.filters)
+    clock.stage("filters")
+    bm25 = None if settings.mode == "dense" else index.lexical.scores(query)
+    if bm25 is not None and not bm25.any():
+        degraded.append("None of the question's words is in any paper: found by meaning alone.")
+    clock.stage("words")
+    vector = None if settings.mode == "lexical" else index.encoder.encode([query])[0]
+    clock.stage("encoding")
+    candidates = _candidates(index, vector, bm25, allowed)
+    clock.stage("candidates")
+    hits = _ranked(index, candidates, settings)
+    clock.stage("ranking")
+    return _result(index, query, settings, hits, allowed, degraded, clock)
+
+
+def similar(index: Index, identifier: str, settings: SearchSettings | None = None) -> SearchResult:
+    """Return the papers most like the one with that bibcode, arXiv id or DOI, by their vectors.
+
+    Raises:
+        PaperNotFound: the index does not hold it.
+    """
+    settings = settings or SearchSettings()
+    clock = _Clock()
+    row = index.row_of(identifier)
+    allowed = allowed_rows(index, settings.filters)
+    others = np.ones(len(index.papers), dtype=np.bool_) if allowed is None else allowed.copy()
+    others[row] = False
+    clock.stage("filters")
+    candidates = _candidates(index, index.vectors[row].astype(np.float32), None, others)
+    clock.stage("candidates")
+    hits = _ranked(index, candidates, settings)
+    clock.stage("ranking")
+    return _result(index, index.papers[row].plain_title, settings, hits, others, [], clock)
+
+
+def allowed_rows(index: Index, filters: SearchFilters) -> Mask | None:
+    """Return which papers pass the filters, `(n_papers,)` bool, or None when no filter is set.
+
+    A paper whose year or citation count is unknown does not pass a filter on it.
+    """
+    if not filters.active:
+        return None
+    mask = np.ones(len(index.papers), dtype=np.bool_)
+    if filters.since is not None:
+        mask &= index.year >= filters.since
+    if filters.until is not None:
+        mask &= (index.year <= filters.until) & (index.year != UNKNOWN_YEAR)
+    if filters.min_citations is not None:
+        mask &= (index.citations >= filters.min_citations) & (index.citations != UNKNOWN_CITATIONS)
+    for rows in (
+        None if filters.author is None else index.rows_by_author(filters.author),
+        None if filters.facility is None else index.lexical.rows_with_all(filters.facility),
+    ):
+        if rows is not None:
+            named = np.zeros_like(mask)
+            named[rows] = True
+            mask &= named
+    return mask
+
+
+def _checked(query: str) -> tuple[str, list[str]]:
+    text = " ".join(query.split())
+    if len(text) < MIN_QUERY_CHARACTERS:
+        raise QueryError(
+            f"The question is {'empty' if not text else f'only {text!r}'}: "
+            "ask in a few words, or paste a title or an abstract."
+        )
+    if len(text) > MAX_QUERY_CHARACTERS:
+        return text[:MAX_QUERY_CHARACTERS], [
+            f"The question has {len(text):,} characters; the first {MAX_QUERY_CHARACTERS:,} were used."
+        ]
+    return text, []
+
+
+def _candidates(
+    index: Index, vector: Floats | None, bm25: Floats | None, allowed: Mask | None
+) -> _Candidates:
+    """Bring the best rows of each leg and score all of them by both."""
+    rows = np.zeros(0, dtype=np.int64)
+    if vector is not None:
+        rows, _ = index.dense.search(vector, CANDIDATES, allowed=allowed)
+    if bm25 is not None:
+        rows = np.union1d(rows, _best_rows(bm25, allowed))
+    rows = np.sort(rows)
+    return _Candidates(
+        rows=rows,
+        dense=np.zeros(len(rows), np.float32) if vector is None else _dense_score(index, vector, rows),
+        lexical=np.zeros(len(rows), np.float32) if bm25 is None else _lexical_score(bm25, rows),
+    )
+
+
+def _best_rows(bm25: Floats, allowed: Mask | None) -> Rows:
+    """The rows of the highest BM25 scores above 0, at most CANDIDATES, among those allowed."""
+    scores = bm25 if allowed is None else np.where(allowed, bm25, 0.0)
+    n_best = min(CANDIDATES, int(np.count_nonzero(scores)))
+    if n_best == 0:
+        return np.zeros(0, dtype=np.int64)
+    return np.argpartition(-scores, n_best - 1)[:n_best].astype(np.int64)
+
+
+def _dense_score(index: Index, vector: Floats, rows: Rows) -> Floats:
+    """(cosine - mean) / (1 - mean), cut at 0: 0 is a paper at large, 1 the same text."""
+    sample = index.vectors[:: max(1, len(index.vectors) // SAMPLE_ROWS)].astype(np.float32)
+    mean = float((sample @ vector).mean())
+    cosine = index.vectors[rows].astype(np.float32) @ vector
+    score: Floats = np.clip((cosine - mean) / max(1.0 - mean, 1e-6), 0.0, 1.0)
+    return score
+
+
+def _lexical_score(bm25: Floats, rows: Rows) -> Floats:
+    """BM25 over its highest value for this query: 1 is the best match by words."""
+    score: Floats = bm25[rows] / max(float(bm25.max()), 1e-6)
+    return score
+
+
+def _ranked(index: Index, candidates: _Candidates, settings: SearchSettings) -> tuple[Hit, ...]:
+    """Fuse, weight and rank: score = relevance + a·recency + b·impact, ties by row."""
+    weight = {"hybrid": KEYWORD_WEIGHT, "dense": 0.0, "lexical": 1.0}[settings.mode]
+    relevance = (1.0 - weight) * candidates.dense + weight * candidates.lexical
+    rows = candidates.rows
+    fresh = recency(
+        index.decimal_year[rows], as_of=index.manifest.as_of_year, half_life_years=settings.half_life_years
+    )
+    cited = index.impact[rows]
+    score = relevance + settings.recency * fresh + settings.impact * cited
+    order = np.lexsort((rows, -score))[: settings.k]
+    return tuple(
+        Hit(
+            paper=index.papers[int(rows[i])],
+            row=int(rows[i]),
+            rank=rank,
+            score=float(score[i]),
+            parts=ScoreParts(
+                dense=float(candidates.dense[i]),
+                lexical=float(candidates.lexical[i]),
+                relevance=float(relevance[i]),
+                recency=float(fresh[i]),
+                impact=float(cited[i]),
+            ),
+        )
+        for rank, i in enumerate(order, 1)
+    )
+
+
+def _result(
+    index: Index,
+    query: str,
+    settings: SearchSettings,
+    hits: Sequence[Hit],
+    allowed: Mask | None,
+    degraded: Sequence[str],
+    clock: _Clock,
+) -> SearchResult:
+    return SearchResult(
+        query=query,
+        settings=settings,
+        hits=tuple(hits),
+        n_candidates=len(index.papers) if allowed is None else int(allowed.sum()),
+        n_papers=len(index.papers),
+        degraded=tuple(degraded),
+        seconds=clock.seconds,
+        snapshot=index.manifest.snapshot,
+        as_of=index.manifest.as_of,
+    )
+
+
+class _Clock:
+    """Seconds spent in each stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def stage(self, name: str) -> None:
+        now = time.perf_counter()
+        self.seconds[name] = now - self._last
+        self._last = now
+
+
+def enough_evidence(result: SearchResult) -> str | None:
+    """Return why these hits are too little to answer from, in words, or None when they suffice."""
+    if not result.n_candidates:
+        filters = ", ".join(f"{n.replace('_', ' ')} {v}" for n, v in result.settings.filters.active.items())
+        return f"No paper of this index passes the filters ({filters}): loosen one of them."
+    if not result.hits:
+        return "No paper of this index matches the question: try other words."
+    best_dense = max(hit.parts.dense for hit in result.hits)
+    if result.settings.mode != "lexical" and best_dense < MIN_DENSE_EVIDENCE:
+        return (
+            f"None of the {result.n_papers:,} papers in this index is close enough to the question to answer "
+            "from it: it may lie outside astronomy or outside this index. The nearest papers are below."
+        )
+    return None
