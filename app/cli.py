@@ -28,6 +28,7 @@ from retrieval import ask as ask_question
 from retrieval import load_index, search as search_papers
 from retrieval import similar as similar_papers
 from retrieval.records import Mode, SearchFilters, SearchSettings
+from retrieval.synthesis import AnswerStyle
 from retrieval.rows import answer_row, hit_row
 
 _HELP = """Search the astronomical literature in plain words, with answers you can check.
@@ -155,6 +156,9 @@ def ask(
     question: Annotated[str, typer.Argument(help="A question in plain words.", show_default=False)],
     index: IndexOption = None,
     offline: Annotated[bool, typer.Option("--offline", help="No language model: quote the sentences that answer.")] = False,
+    style: Annotated[str, typer.Option(help="Length of a written answer: brief, standard or detailed.")] = "standard",
+    audience: Annotated[str, typer.Option(help="Reader of a written answer: astronomer, student or public.")] = "astronomer",
+    language: Annotated[str, typer.Option(help="Language of a written answer.")] = "English",
     since: SinceOption = None,
     until: UntilOption = None,
     min_citations: CitationsOption = None,
@@ -171,7 +175,8 @@ def ask(
     """
     filters = SearchFilters(since=since, until=until, min_citations=min_citations, author=author, facility=facility)
     settings = SearchSettings(filters=filters, recency=recency, impact=impact)
-    answer = ask_question(_open(index, quiet), question, settings, offline=offline)
+    wording = AnswerStyle(style=style, audience=audience, language=language)
+    answer = ask_question(_open(index, quiet), question, settings, offline=offline, style=wording)
     for note in answer.degraded:
         _say(note)
     _out(json.dumps(answer_row(answer), ensure_ascii=False) if json_output else show.answer_page(answer))
@@ -196,12 +201,18 @@ def serve(
     raise SystemExit(subprocess.run(command, env=environment, check=False).returncode)  # noqa: S603
 
 
+def commands() -> typer.Typer:
+    """The whole command: these and what other packages add through the entry-point group."""
+    for command in entry_points(group="wayfinder.commands"):
+        if command.name not in {group.name for group in app.registered_groups}:
+            app.add_typer(command.load(), name=command.name)
+    return app
+
+
 def main() -> None:
     """Run the command; turn errors into words and an exit status."""
-    for command in entry_points(group="wayfinder.commands"):
-        app.add_typer(command.load(), name=command.name)
     try:
-        app()
+        commands()()
     except WayfinderError as error:
         _say(f"wayfinder: {error}")
         raise SystemExit(error.exit_status) from None

@@ -79,4 +79,6 @@ def plain_text(text: str) -> str:
         text = text.replace("{", "").replace("}", "")
     if "~" in text:
         text = _TIE.sub(" ", text)
+    if "``" in text or "''" in text:
+        text = text.replace("``", "“").replace("''", "”")
     return " ".join(text.replace("ˆ", "^").split())

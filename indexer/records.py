@@ -92,7 +92,7 @@ class Paper:
     @property
     def author_label(self) -> str:
         """`Riess et al.`, `Narayan & Yi`, `Greene`, or `Unknown author`."""
-        last = [name.split(",")[0].strip() or name for name in self.authors]
+        last = [family_name(name) for name in self.authors]
         if not last:
             return "Unknown author"
         if len(last) == 1:
@@ -114,9 +114,29 @@ class Paper:
         return f"https://arxiv.org/abs/{quote(self.arxiv_id, safe='/')}" if self.arxiv_id else None
 
 
+_GROUP = re.compile(r"collaboration|consortium|team|group|project|survey", re.IGNORECASE)
+_PARTICLES = frozenset("van von der den de del della di da dos du la le ter ten zu zur af al bin ibn st st.".split())
+
+
+def family_name(author: str) -> str:
+    """`Riess, Adam G.`, `Adam G. Riess` and `Riess A. G.` -> `Riess`; groups keep their whole name."""
+    name = author.strip()
+    if "," in name:
+        return name.split(",")[0].strip() or name
+    words = name.split()
+    if len(words) < 2 or _GROUP.search(name):
+        return name
+    if all(len(word.strip(".")) <= 1 for word in words[1:]):
+        return words[0]
+    start = len(words) - 1
+    while start > 1 and words[start - 1].lower() in _PARTICLES:
+        start -= 1
+    return " ".join(words[start:])
+
+
 def title_key(paper: Paper) -> str:
     """Title, first author and year folded to letters and digits: equal for one paper seen twice."""
-    first = paper.authors[0].split(",")[0] if paper.authors else ""
+    first = family_name(paper.authors[0]) if paper.authors else ""
     letters = re.sub(r"[\W_]+", "", f"{paper.plain_title}|{first}".casefold())
     return f"{letters}|{paper.year or ''}"
 

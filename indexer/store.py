@@ -22,6 +22,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 import unicodedata
@@ -50,7 +51,7 @@ from indexer.errors import (
     UserError,
 )
 from indexer.lexical import LexicalBuilder, LexicalIndex
-from indexer.records import IngestReport, Paper, normalise_arxiv_id, normalise_doi
+from indexer.records import IngestReport, Paper, family_name, normalise_arxiv_id, normalise_doi
 
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
@@ -195,16 +196,11 @@ def check_encoder(manifest: Manifest, encoder: Encoder) -> Encoder:
 
 
 def author_key(name: str) -> str:
-    """`Riess, Adam G.` -> `riess, a`; `A. G. Riess` -> `riess, a`; `Riess` -> `riess`; accents folded."""
-    folded = unicodedata.normalize("NFKD", name.casefold())
-    folded = "".join(c for c in folded if not unicodedata.combining(c)).strip(" .,")
-    family, comma, given = folded.partition(",")
-    if not comma and (words := folded.split())[1:]:
-        is_initials = [len(word.rstrip(".")) == 1 for word in words]
-        # "Riess A" (initials last) or "Adam Riess" and "A. Riess" (family name last)
-        family, given = (words[0], words[1]) if is_initials[-1] and not is_initials[0] else (words[-1], words[0])
-    given = given.strip(" .")
-    return f"{family.strip()}, {given[0]}" if given else family.strip()
+    """`Riess, Adam G.` and `A. G. Riess` -> `riess, a`; `Riess` -> `riess`; accents folded."""
+    family = family_name(name)
+    given = re.sub(rf"^{re.escape(family)}[\s,]*|[\s,]*{re.escape(family)}$", "", name.strip()).strip(" .,")
+    folded = unicodedata.normalize("NFKD", f"{family}, {given[:1]}" if given else family).casefold()
+    return "".join(c for c in folded if not unicodedata.combining(c))
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -12,6 +12,8 @@ class LLMError(RemoteError):
 class LLMUnavailable(LLMError):
     """Busy, hanging or failing after bounded retries: try again later."""
 
+    retry_after: str | None = None  # seconds, as a 429 gave them
+
 
 class LLMRejected(LLMError, UserError):
     """The key or the model is refused: mend the configuration."""

@@ -98,6 +98,7 @@ class SearchResult:
     query: str
     settings: SearchSettings
     hits: tuple[Hit, ...]
+    best_cosine: float | None  # of the nearest paper by meaning; None where meaning was not asked for
     n_candidates: int  # papers that passed the filters
     n_papers: int  # papers in the index
     degraded: tuple[str, ...]  # what was asked for and not done, in words

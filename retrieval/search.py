@@ -18,7 +18,7 @@ CANDIDATES = 1000  # papers that each leg brings to the fusion
 MAX_QUERY_CHARACTERS = 20_000
 MIN_QUERY_CHARACTERS = 2
 KEYWORD_WEIGHT = 0.5  # of the lexical part in hybrid mode
-MIN_DENSE_EVIDENCE = 0.3  # a question whose best paper is less near than this is not answered
+MIN_COSINE_EVIDENCE = 0.3  # a question whose best paper is less near than this is not answered
 SAMPLE_ROWS = 1000  # papers whose cosines say how near the query is to papers at large
 
 Floats = npt.NDArray[np.float32]
@@ -33,6 +33,7 @@ class _Candidates:
     rows: Rows
     dense: Floats
     lexical: Floats
+    best_cosine: float | None  # None where meaning was not asked for
 
 
 def search(index: Index, query: str, settings: SearchSettings | None = None) -> SearchResult:
@@ -56,7 +57,7 @@ def search(index: Index, query: str, settings: SearchSettings | None = None) -> 
     clock.stage("candidates")
     hits = _ranked(index, candidates, settings)
     clock.stage("ranking")
-    return _result(index, query, settings, hits, allowed, degraded, clock)
+    return _result(index, query, settings, hits, candidates.best_cosine, allowed, degraded, clock)
 
 
 def similar(index: Index, identifier: str, settings: SearchSettings | None = None) -> SearchResult:
@@ -76,7 +77,7 @@ def similar(index: Index, identifier: str, settings: SearchSettings | None = Non
     clock.stage("candidates")
     hits = _ranked(index, candidates, settings)
     clock.stage("ranking")
-    return _result(index, index.papers[row].plain_title, settings, hits, others, [], clock)
+    return _result(index, index.papers[row].plain_title, settings, hits, candidates.best_cosine, others, [], clock)
 
 
 def allowed_rows(index: Index, filters: SearchFilters) -> Mask | None:
@@ -128,11 +129,10 @@ def _candidates(
     if bm25 is not None:
         rows = np.union1d(rows, _best_rows(bm25, allowed))
     rows = np.sort(rows)
-    return _Candidates(
-        rows=rows,
-        dense=np.zeros(len(rows), np.float32) if vector is None else _dense_score(index, vector, rows),
-        lexical=np.zeros(len(rows), np.float32) if bm25 is None else _lexical_score(bm25, rows),
-    )
+    nothing = np.zeros(len(rows), dtype=np.float32)
+    dense, best = (nothing, None) if vector is None else _dense_score(index, vector, rows)
+    lexical = nothing if bm25 is None else _lexical_score(bm25, rows)
+    return _Candidates(rows=rows, dense=dense, lexical=lexical, best_cosine=best)
 
 
 def _best_rows(bm25: Floats, allowed: Mask | None) -> Rows:
@@ -144,18 +144,24 @@ def _best_rows(bm25: Floats, allowed: Mask | None) -> Rows:
     return np.argpartition(-scores, n_best - 1)[:n_best].astype(np.int64)
 
 
-def _dense_score(index: Index, vector: Floats, rows: Rows) -> Floats:
-    """(cosine - mean) / (1 - mean), cut at 0: 0 is a paper at large, 1 the same text."""
+def _dense_score(index: Index, vector: Floats, rows: Rows) -> tuple[Floats, float]:
+    """(cosine - mean) / (best - mean), cut at 0, and the best cosine.
+
+    1 is the paper nearest in meaning, 0 a paper no nearer than papers at large.
+    """
+    if not len(rows):
+        return np.zeros(0, dtype=np.float32), 0.0
     sample = index.vectors[:: max(1, len(index.vectors) // SAMPLE_ROWS)].astype(np.float32)
     mean = float((sample @ vector).mean())
     cosine = index.vectors[rows].astype(np.float32) @ vector
-    score: Floats = np.clip((cosine - mean) / max(1.0 - mean, 1e-6), 0.0, 1.0)
-    return score
+    best = float(cosine.max())
+    score: Floats = np.clip((cosine - mean) / max(best - mean, 1e-6), 0.0, 1.0)
+    return score, best
 
 
 def _lexical_score(bm25: Floats, rows: Rows) -> Floats:
-    """BM25 over its highest value for this query: 1 is the best match by words."""
-    score: Floats = bm25[rows] / max(float(bm25.max()), 1e-6)
+    """BM25 over its highest value among `rows`: 1 is the best match by words."""
+    score: Floats = bm25[rows] / max(float(bm25[rows].max(initial=0.0)), 1e-6)
     return score
 
 
@@ -193,6 +199,7 @@ def _result(
     query: str,
     settings: SearchSettings,
     hits: Sequence[Hit],
+    best_cosine: float | None,
     allowed: Mask | None,
     degraded: Sequence[str],
     clock: _Clock,
@@ -201,6 +208,7 @@ def _result(
         query=query,
         settings=settings,
         hits=tuple(hits),
+        best_cosine=best_cosine,
         n_candidates=len(index.papers) if allowed is None else int(allowed.sum()),
         n_papers=len(index.papers),
         degraded=tuple(degraded),
@@ -230,8 +238,7 @@ def enough_evidence(result: SearchResult) -> str | None:
         return f"No paper of this index passes the filters ({filters}): loosen one of them."
     if not result.hits:
         return "No paper of this index matches the question: try other words."
-    best_dense = max(hit.parts.dense for hit in result.hits)
-    if result.settings.mode != "lexical" and best_dense < MIN_DENSE_EVIDENCE:
+    if result.best_cosine is not None and result.best_cosine < MIN_COSINE_EVIDENCE:
         return (
             f"None of the {result.n_papers:,} papers in this index is close enough to the question to answer "
             "from it: it may lie outside astronomy or outside this index. The nearest papers are below."

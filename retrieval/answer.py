@@ -1,0 +1,159 @@
+"""A question to an answer whose every sentence can be checked: the main path of Wayfinder.
+
+search -> enough to answer from? -> write (or quote) -> check each sentence -> answer
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from indexer import config
+from indexer.store import Index
+from retrieval.errors import LLMError
+from retrieval.extract import extract
+from retrieval.llm import LLM, Reply
+from retrieval.records import (
+    MAX_K,
+    Answer,
+    AnswerMode,
+    SearchResult,
+    SearchSettings,
+    Sentence,
+    Usage,
+)
+from retrieval.search import enough_evidence, search
+from retrieval.synthesis import AnswerStyle, prompts, read_drafts
+from retrieval.verify import check_sentence
+
+PAPERS_READ = 8
+
+Stage = Literal["searching", "reading", "writing"]
+
+
+@dataclass(frozen=True)
+class AnswerEvent:
+    """What just happened, for a page that shows an answer in the making."""
+
+    stage: Stage
+    search: SearchResult | None = None  # with "reading": what was found
+    sentence: Sentence | None = None  # with "writing": the next sentence, checked
+
+
+OnEvent = Callable[[AnswerEvent], None]
+
+
+def ask(
+    index: Index,
+    question: str,
+    settings: SearchSettings | None = None,
+    *,
+    llm: LLM | None = None,
+    offline: bool = False,
+    style: AnswerStyle | None = None,
+    n_papers: int = PAPERS_READ,
+    on_event: OnEvent = lambda event: None,
+) -> Answer:
+    """Answer `question` from the `n_papers` best papers of `index`; see `Answer`.
+
+    Without `llm` the one that the environment configures is used; `offline`, or none configured,
+    quotes the papers instead. A model that fails is replaced by quotation, and the answer says so.
+
+    Raises:
+        QueryError: the question is empty or a single character, or a setting is out of range.
+    """
+    began = time.perf_counter()
+    settings = replace(settings or SearchSettings(), k=max(1, min(n_papers, MAX_K)))
+    style = style or AnswerStyle()
+    on_event(AnswerEvent("searching"))
+    result = search(index, question, settings)
+    searched = time.perf_counter()
+    on_event(AnswerEvent("reading", search=result))
+    if reason := enough_evidence(result):
+        return _answer(result, "refused", (), [], Usage(), {"search": searched - began}, reason=reason)
+
+    model = None if offline else (llm or _configured_llm())
+    degraded: list[str] = []
+    sentences: list[Sentence] = []
+    usage = Usage()
+    mode: AnswerMode = "extractive"
+    if model is not None:
+        reply = Reply()
+        sentences = _written(model, result, style, reply, degraded, on_event)
+        usage = reply.usage
+        mode = "synthesised" if sentences else "extractive"
+    elif not style.is_default:
+        degraded.append("Style, audience and language need a language model: the papers are quoted as they are.")
+    if not sentences:
+        for sentence in extract(result.query, result.hits, index.encoder):
+            sentences.append(sentence)
+            on_event(AnswerEvent("writing", sentence=sentence))
+    seconds = {"search": searched - began, "write": time.perf_counter() - searched}
+    return _answer(result, mode, sentences, degraded, usage, seconds)
+
+
+def _configured_llm() -> LLM | None:
+    configured = config.llm_config()
+    return LLM(configured) if configured.enabled else None
+
+
+def _written(
+    model: LLM,
+    result: SearchResult,
+    style: AnswerStyle,
+    reply: Reply,
+    degraded: list[str],
+    on_event: OnEvent,
+) -> list[Sentence]:
+    """The model's sentences, each checked as it completes; none if it failed before the first."""
+    papers = [hit.paper for hit in result.hits]
+    system, user = prompts(result.query, papers, style)
+    sentences: list[Sentence] = []
+    pieces: Iterator[str] = model.stream(system, user, reply)
+    try:
+        for draft in read_drafts(pieces):
+            sentences.append(check_sentence(draft, papers))
+            on_event(AnswerEvent("writing", sentence=sentences[-1]))
+    except LLMError as error:
+        what = "the answer below is incomplete" if sentences else "the papers are quoted instead"
+        degraded.append(f"{error} For now {what}.")
+    else:
+        degraded += _complaints(sentences, reply)
+    return sentences
+
+
+def _complaints(sentences: Sequence[Sentence], reply: Reply) -> list[str]:
+    if not sentences:
+        return ["The language model gave no usable answer: the papers are quoted instead."]
+    notes = []
+    if reply.truncated:
+        notes.append("The language model's answer was cut off at its length limit.")
+    if not any(sentence.supported for sentence in sentences):
+        notes.append("No sentence of this answer passed its checks: read the papers themselves.")
+    return notes
+
+
+def _answer(
+    result: SearchResult,
+    mode: AnswerMode,
+    sentences: Sequence[Sentence],
+    degraded: Sequence[str],
+    usage: Usage,
+    seconds: dict[str, float],
+    *,
+    reason: str = "",
+) -> Answer:
+    return Answer(
+        question=result.query,
+        mode=mode,
+        sentences=tuple(sentences),
+        papers=result.hits,
+        refused=mode == "refused",
+        reason=reason,
+        degraded=(*result.degraded, *degraded),
+        usage=usage,
+        seconds=seconds,
+        search=result,
+    )

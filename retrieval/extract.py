@@ -1,0 +1,140 @@
+"""An answer without a language model: the sentences that answer, quoted from several papers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.encoder import Encoder
+from indexer.records import Paper
+from indexer.tokens import tokens
+from retrieval.records import Hit, Sentence
+from retrieval.sentences import split_sentences
+from retrieval.verify import Draft, check_sentence
+
+MOST_SENTENCES = 6
+MOST_A_PAPER = 2
+MOST_CANDIDATES = 72  # sentences encoded: about 0.3 s on two cores
+MIN_WORDS, MAX_WORDS = 6, 70
+REDUNDANCY = 0.35  # weight of the likeness to what is chosen already
+WEIGHTS = {"meaning": 0.55, "words": 0.25, "paper": 0.2}
+FINDING_BONUS, PREAMBLE_MALUS = 0.06, 0.12
+
+_FINDING = re.compile(
+    r"\b(?:we (?:find|found|show|conclude|demonstrate|detect|infer|measure|report)|results? (?:show|suggest|indicate|imply)"
+    r"|suggest(?:s|ing)? that|indicat(?:es|ing) that|impl(?:y|ies|ying)|consistent with|is (?:caused|driven|explained) by|because)\b",
+    re.IGNORECASE,
+)
+_PREAMBLE = re.compile(
+    r"^(?:in this (?:paper|work|study|letter|review)|here,? we|this (?:paper|work|letter|review|study)|we (?:present|aim|describe|review|study|use|discuss|propose to|investigate))\b"
+    r"|\?$|\b(?:is|are|will be) (?:discussed|presented|publicly available)\b",
+    re.IGNORECASE,
+)
+_DANGLING = re.compile(r"^(?:this|these|those|such|it|they|however|moreover|furthermore|also|thus|therefore|hence|both)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    paper: int  # 1-based number in the answer
+    place: int  # of the sentence in its abstract
+    text: str
+
+
+def extract(question: str, hits: Sequence[Hit], encoder: Encoder) -> tuple[Sentence, ...]:
+    """Return up to six quoted sentences of `hits` that answer; hit i is cited as i + 1.
+
+    Sentences are chosen by meaning, words in common with the question and their paper's place,
+    and against repeating each other; each passes the checks that a model's sentences pass.
+    """
+    candidates = _gather(hits)
+    if not candidates:
+        return ()
+    vectors = encoder.encode([question, *(c.text for c in candidates)])
+    relevance = _relevance(question, candidates, vectors, hits)
+    chosen = _choose(candidates, relevance, vectors[1:])
+    best_of = {c.paper: max(relevance[i] for i in chosen if candidates[i].paper == c.paper) for c in (candidates[i] for i in chosen)}
+    ordered = sorted(chosen, key=lambda i: (-best_of[candidates[i].paper], candidates[i].paper, candidates[i].place))
+    papers = [hit.paper for hit in hits]
+    sentences = []
+    previous = 0
+    for i in ordered:
+        candidate = candidates[i]
+        text = _attributed(papers[candidate.paper - 1], candidate.text, again=candidate.paper == previous)
+        draft = Draft(text, (candidate.paper,), ((candidate.paper, candidate.text),))
+        sentences.append(check_sentence(draft, papers))
+        previous = candidate.paper
+    return tuple(sentences)
+
+
+def _gather(hits: Sequence[Hit]) -> list[_Candidate]:
+    """The sentences of the papers, in rank order, as many as may be encoded."""
+    found: list[_Candidate] = []
+    for n, hit in enumerate(hits, 1):
+        for place, text in enumerate(split_sentences(hit.paper.plain_abstract)):
+            if MIN_WORDS <= len(text.split()) <= MAX_WORDS:
+                found.append(_Candidate(n, place, text))
+    return found[:MOST_CANDIDATES]
+
+
+def _relevance(
+    question: str, candidates: Sequence[_Candidate], vectors: npt.NDArray[np.float32], hits: Sequence[Hit]
+) -> npt.NDArray[np.float64]:
+    """How well each candidate answers; weights sum to 1 before bonus and malus."""
+    cosine = vectors[1:] @ vectors[0]
+    words = _shared_words(question, candidates)
+    top = max(hit.score for hit in hits) or 1.0
+    score = np.empty(len(candidates))
+    for i, candidate in enumerate(candidates):
+        score[i] = (
+            WEIGHTS["meaning"] * cosine[i]
+            + WEIGHTS["words"] * words[i]
+            + WEIGHTS["paper"] * hits[candidate.paper - 1].score / top
+            + (FINDING_BONUS if _FINDING.search(candidate.text) else 0.0)
+            - (PREAMBLE_MALUS if _PREAMBLE.search(candidate.text) else 0.0)
+            - (PREAMBLE_MALUS / 2 if _DANGLING.search(candidate.text) else 0.0)
+        )
+    return score
+
+
+def _shared_words(question: str, candidates: Sequence[_Candidate]) -> npt.NDArray[np.float64]:
+    """The share of the question's words in each candidate, rare words counting more, in [0, 1]."""
+    asked = set(tokens(question))
+    held = [asked & set(tokens(candidate.text)) for candidate in candidates]
+    frequency = {word: sum(word in words for words in held) for word in asked}
+    weight = {word: np.log(1 + len(candidates) / n) for word, n in frequency.items() if n}
+    total = sum(weight.values()) or 1.0
+    return np.array([sum(weight[word] for word in words) / total for words in held])
+
+
+def _choose(
+    candidates: Sequence[_Candidate], relevance: npt.NDArray[np.float64], vectors: npt.NDArray[np.float32]
+) -> list[int]:
+    """Maximal marginal relevance (Carbonell & Goldstein 1998), at most two sentences a paper."""
+    chosen: list[int] = []
+    open_rows = set(range(len(candidates)))
+    while open_rows and len(chosen) < MOST_SENTENCES:
+        likeness = vectors @ vectors[chosen].T if chosen else np.zeros((len(candidates), 1))
+        gain = relevance - REDUNDANCY * likeness.max(axis=1)
+        best = max(sorted(open_rows), key=lambda i: gain[i])
+        if chosen and relevance[best] < 0.6 * relevance[chosen[0]]:
+            break
+        chosen.append(best)
+        open_rows.discard(best)
+        paper = candidates[best].paper
+        if sum(candidates[i].paper == paper for i in chosen) >= MOST_A_PAPER:
+            open_rows -= {i for i in open_rows if candidates[i].paper == paper}
+    return chosen
+
+
+def _attributed(paper: Paper, quote: str, *, again: bool) -> str:
+    """`Riess et al. (2022) write: “…”`; `They add: “…”` for a second sentence of the same paper."""
+    if again:
+        who = "The same paper adds"
+    else:
+        year = f" ({paper.year})" if paper.year is not None else ""
+        who = f"{paper.author_label}{year} {'writes' if len(paper.authors) == 1 else 'write'}"
+    return f"{who}: “{quote}”"

@@ -1,0 +1,57 @@
+"""Results as plain JSON objects, the same for the command line, the page and other programs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from retrieval.records import Answer, Hit
+
+Row = dict[str, Any]
+
+
+def hit_row(hit: Hit) -> Row:
+    """One search row: rank, score and its parts, identifiers and bibliographic facts."""
+    paper = hit.paper
+    return {
+        "rank": hit.rank,
+        "score": round(hit.score, 6),
+        "bibcode": paper.bibcode,
+        "arxiv_id": paper.arxiv_id,
+        "doi": paper.doi,
+        "title": paper.plain_title,
+        "authors": list(paper.authors),
+        "year": paper.year,
+        "citation_count": paper.citation_count,
+        "journal": paper.journal,
+        "ads_url": paper.ads_url,
+        "arxiv_url": paper.arxiv_url,
+        "parts": {name: round(value, 6) for name, value in asdict(hit.parts).items()},
+    }
+
+
+def answer_row(answer: Answer) -> Row:
+    """One answer: its sentences with citations and evidence, its papers, and what was not done."""
+    return {
+        "question": answer.question,
+        "answer": answer.text,
+        "sentences": [
+            {
+                "text": sentence.text,
+                "citations": list(sentence.citations),
+                "supported": sentence.supported,
+                "problems": list(sentence.problems),
+                "evidence": [asdict(evidence) for evidence in sentence.evidence],
+            }
+            for sentence in answer.sentences
+        ],
+        "papers": [{"n": n, **hit_row(hit)} for n, hit in enumerate(answer.papers, 1)],
+        "refused": answer.refused,
+        "reason": answer.reason,
+        "mode": answer.mode,
+        "degraded": list(answer.degraded),
+        "usage": asdict(answer.usage),
+        "seconds": {stage: round(seconds, 4) for stage, seconds in answer.seconds.items()},
+        "snapshot": answer.search.snapshot,
+        "as_of": answer.search.as_of,
+    }

