@@ -25,11 +25,12 @@ from indexer.encoder import load_encoder
 from indexer.errors import QueryError, SourceError, WayfinderError
 from indexer.store import Index, read_manifest, verify_parts
 from retrieval import ask as ask_question
-from retrieval import load_index, search as search_papers
+from retrieval import load_index
+from retrieval import search as search_papers
 from retrieval import similar as similar_papers
 from retrieval.records import Mode, SearchFilters, SearchSettings
-from retrieval.synthesis import AnswerStyle
 from retrieval.rows import answer_row, hit_row
+from retrieval.synthesis import AnswerStyle
 
 _HELP = """Search the astronomical literature in plain words, with answers you can check.
 
@@ -43,31 +44,89 @@ Your own literature: `wayfinder index build --from papers.jsonl --out my-index`,
 `--index my-index` to any command, or set WAYFINDER_INDEX=my-index.
 """
 
-app = typer.Typer(help=_HELP, no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False, add_completion=False)
-index_app = typer.Typer(help="Make an index of papers, and see what is in one.", no_args_is_help=True)
+app = typer.Typer(
+    help=_HELP,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+index_app = typer.Typer(
+    help="Make an index of papers, and see what is in one.", no_args_is_help=True
+)
 app.add_typer(index_app, name="index")
 
-IndexOption = Annotated[Path | None, typer.Option("--index", help="Index directory. Default: WAYFINDER_INDEX, else the starter corpus.", show_default=False)]
+IndexOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--index",
+        help="Index directory. Default: WAYFINDER_INDEX, else the starter corpus.",
+        show_default=False,
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object per line on stdout.")]
 KOption = Annotated[int, typer.Option("-k", help="How many papers, 1 to 1000.")]
-ModeOption = Annotated[str, typer.Option(help="hybrid (words and meaning), dense (meaning) or lexical (words).")]
-SinceOption = Annotated[int | None, typer.Option(help="Only papers of this year or later.", show_default=False)]
-UntilOption = Annotated[int | None, typer.Option(help="Only papers of this year or earlier.", show_default=False)]
-CitationsOption = Annotated[int | None, typer.Option("--min-citations", help="Only papers known to have this many citations.", show_default=False)]
-AuthorOption = Annotated[str | None, typer.Option(help='Only papers by this author: "Riess" or "Riess, A".', show_default=False)]
-FacilityOption = Annotated[str | None, typer.Option(help='Only papers that name this facility, such as "JWST".', show_default=False)]
+ModeOption = Annotated[
+    str, typer.Option(help="hybrid (words and meaning), dense (meaning) or lexical (words).")
+]
+SinceOption = Annotated[
+    int | None, typer.Option(help="Only papers of this year or later.", show_default=False)
+]
+UntilOption = Annotated[
+    int | None, typer.Option(help="Only papers of this year or earlier.", show_default=False)
+]
+CitationsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--min-citations", help="Only papers known to have this many citations.", show_default=False
+    ),
+]
+AuthorOption = Annotated[
+    str | None,
+    typer.Option(help='Only papers by this author: "Riess" or "Riess, A".', show_default=False),
+]
+FacilityOption = Annotated[
+    str | None,
+    typer.Option(help='Only papers that name this facility, such as "JWST".', show_default=False),
+]
 RecencyOption = Annotated[float, typer.Option(help="Weight of recency, 0 (off) to 1.")]
-ImpactOption = Annotated[float, typer.Option(help="Weight of citations among papers of the same year, 0 (off) to 1.")]
+ImpactOption = Annotated[
+    float, typer.Option(help="Weight of citations among papers of the same year, 0 (off) to 1.")
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 
 
 @index_app.command("build")
 def index_build(
-    sources: Annotated[list[str], typer.Option("--from", help="A file (.jsonl, .jsonl.gz, .csv, .parquet, .bib), `ads:QUERY` or `starter`. Repeatable.")],
-    out: Annotated[Path, typer.Option(help="Directory of the index; replaced in one step if it is there.")],
-    limit: Annotated[int | None, typer.Option(help="Stop after this many usable papers.", min=1, show_default=False)] = None,
-    encoder: Annotated[str | None, typer.Option(help="`minilm`, a sentence-transformers model by name or path, or `openai:MODEL`. Default: WAYFINDER_ENCODER, else minilm.", show_default=False)] = None,
-    as_of: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Date that ages are counted from. Default: today.", show_default=False)] = None,
+    sources: Annotated[
+        list[str],
+        typer.Option(
+            "--from",
+            help="A file (.jsonl, .jsonl.gz, .csv, .parquet, .bib), `ads:QUERY` or `starter`. Repeatable.",
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option(help="Directory of the index; replaced in one step if it is there.")
+    ],
+    limit: Annotated[
+        int | None,
+        typer.Option(help="Stop after this many usable papers.", min=1, show_default=False),
+    ] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="`minilm`, a sentence-transformers model by name or path, or `openai:MODEL`. Default: WAYFINDER_ENCODER, else minilm.",
+            show_default=False,
+        ),
+    ] = None,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            help="Date that ages are counted from. Default: today.",
+            show_default=False,
+        ),
+    ] = None,
     json_output: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -78,15 +137,32 @@ def index_build(
     day = as_of.date() if as_of else date.today()
     chosen = load_encoder(encoder or config.encoder_name())
     with reporting(quiet=quiet) as progress:
-        manifest, report = build_index(sources, out, encoder=chosen, limit=limit, as_of=day, progress=progress)
-    summary = {"index": str(out), "snapshot": manifest.snapshot, "encoder": manifest.encoder, **manifest.counts}
-    _out(json.dumps(summary, ensure_ascii=False) if json_output else show.build_summary(out, report))
+        manifest, report = build_index(
+            sources, out, encoder=chosen, limit=limit, as_of=day, progress=progress
+        )
+    summary = {
+        "index": str(out),
+        "snapshot": manifest.snapshot,
+        "encoder": manifest.encoder,
+        **manifest.counts,
+    }
+    _out(
+        json.dumps(summary, ensure_ascii=False) if json_output else show.build_summary(out, report)
+    )
 
 
 @index_app.command("status")
 def index_status(
-    directory: Annotated[Path | None, typer.Argument(help="Index directory. Default: WAYFINDER_INDEX, else the starter corpus.", show_default=False)] = None,
-    verify: Annotated[bool, typer.Option("--verify", help="Read every part again and compare its checksum.")] = False,
+    directory: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Index directory. Default: WAYFINDER_INDEX, else the starter corpus.",
+            show_default=False,
+        ),
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read every part again and compare its checksum.")
+    ] = False,
     json_output: JsonOption = False,
 ) -> None:
     """Say what an index holds: papers, years, encoder, sources, size, and what was kept out and why."""
@@ -99,9 +175,18 @@ def index_status(
 
 @app.command()
 def search(
-    query: Annotated[str | None, typer.Argument(help="What you are looking for, in plain words.", show_default=False)] = None,
+    query: Annotated[
+        str | None,
+        typer.Argument(help="What you are looking for, in plain words.", show_default=False),
+    ] = None,
     index: IndexOption = None,
-    queries: Annotated[Path | None, typer.Option(help='A file of lines {"query_id", "query"} to search one after the other, with --json.', show_default=False)] = None,
+    queries: Annotated[
+        Path | None,
+        typer.Option(
+            help='A file of lines {"query_id", "query"} to search one after the other, with --json.',
+            show_default=False,
+        ),
+    ] = None,
     k: KOption = 10,
     mode: ModeOption = "hybrid",
     since: SinceOption = None,
@@ -115,8 +200,12 @@ def search(
     quiet: QuietOption = False,
 ) -> None:
     """Find the papers that answer QUERY, best first."""
-    filters = SearchFilters(since=since, until=until, min_citations=min_citations, author=author, facility=facility)
-    settings = SearchSettings(k=k, mode=_mode(mode), filters=filters, recency=recency, impact=impact)
+    filters = SearchFilters(
+        since=since, until=until, min_citations=min_citations, author=author, facility=facility
+    )
+    settings = SearchSettings(
+        k=k, mode=_mode(mode), filters=filters, recency=recency, impact=impact
+    )
     if (query is None) == (queries is None):
         raise QueryError("Give either a QUERY or --queries FILE.")
     if queries is not None:
@@ -136,7 +225,12 @@ def search(
 
 @app.command()
 def similar(
-    identifier: Annotated[str, typer.Argument(metavar="BIBCODE_OR_ARXIV_ID", help="A paper of the index.", show_default=False)],
+    identifier: Annotated[
+        str,
+        typer.Argument(
+            metavar="BIBCODE_OR_ARXIV_ID", help="A paper of the index.", show_default=False
+        ),
+    ],
     index: IndexOption = None,
     k: KOption = 10,
     json_output: JsonOption = False,
@@ -155,9 +249,15 @@ def similar(
 def ask(
     question: Annotated[str, typer.Argument(help="A question in plain words.", show_default=False)],
     index: IndexOption = None,
-    offline: Annotated[bool, typer.Option("--offline", help="No language model: quote the sentences that answer.")] = False,
-    style: Annotated[str, typer.Option(help="Length of a written answer: brief, standard or detailed.")] = "standard",
-    audience: Annotated[str, typer.Option(help="Reader of a written answer: astronomer, student or public.")] = "astronomer",
+    offline: Annotated[
+        bool, typer.Option("--offline", help="No language model: quote the sentences that answer.")
+    ] = False,
+    style: Annotated[
+        str, typer.Option(help="Length of a written answer: brief, standard or detailed.")
+    ] = "standard",
+    audience: Annotated[
+        str, typer.Option(help="Reader of a written answer: astronomer, student or public.")
+    ] = "astronomer",
     language: Annotated[str, typer.Option(help="Language of a written answer.")] = "English",
     since: SinceOption = None,
     until: UntilOption = None,
@@ -173,13 +273,19 @@ def ask(
 
     With OPENAI_API_KEY or WAYFINDER_LLM_BASE_URL set a language model writes; else the answer is quoted from the papers.
     """
-    filters = SearchFilters(since=since, until=until, min_citations=min_citations, author=author, facility=facility)
+    filters = SearchFilters(
+        since=since, until=until, min_citations=min_citations, author=author, facility=facility
+    )
     settings = SearchSettings(filters=filters, recency=recency, impact=impact)
     wording = AnswerStyle(style=style, audience=audience, language=language)
     answer = ask_question(_open(index, quiet), question, settings, offline=offline, style=wording)
     for note in answer.degraded:
         _say(note)
-    _out(json.dumps(answer_row(answer), ensure_ascii=False) if json_output else show.answer_page(answer))
+    _out(
+        json.dumps(answer_row(answer), ensure_ascii=False)
+        if json_output
+        else show.answer_page(answer)
+    )
 
 
 @app.command()
@@ -196,7 +302,17 @@ def serve(
     load_index(directory)  # an index that cannot be opened is said here, not on the page
     _say(f"Wayfinder is starting on http://{host}:{port} with {directory}")
     page = Path(__file__).with_name("page.py")
-    command = [sys.executable, "-m", "streamlit", "run", str(page), "--server.port", str(port), "--server.address", host]
+    command = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        str(page),
+        "--server.port",
+        str(port),
+        "--server.address",
+        host,
+    ]
     environment = {**os.environ, "WAYFINDER_INDEX": str(directory.resolve())}
     raise SystemExit(subprocess.run(command, env=environment, check=False).returncode)  # noqa: S603
 
@@ -232,13 +348,19 @@ def _search_file(index: Index, path: Path, settings: SearchSettings) -> None:
         try:
             asked = json.loads(line)
             row |= {"query_id": asked["query_id"], "query": asked["query"]}
-            row["hits"] = [hit_row(hit) for hit in search_papers(index, str(asked["query"]), settings).hits]
+            row["hits"] = [
+                hit_row(hit) for hit in search_papers(index, str(asked["query"]), settings).hits
+            ]
         except (QueryError, ValueError, KeyError, TypeError) as error:
-            row["error"] = f"{error}" if isinstance(error, QueryError) else 'expected {"query_id", "query"}'
+            row["error"] = (
+                f"{error}" if isinstance(error, QueryError) else 'expected {"query_id", "query"}'
+            )
             failed += 1
         _out(json.dumps(row, ensure_ascii=False))
     if failed:
-        raise QueryError(f"{failed} of the lines of {path} could not be searched; each has its error.")
+        raise QueryError(
+            f"{failed} of the lines of {path} could not be searched; each has its error."
+        )
 
 
 def _mode(name: str) -> Mode:

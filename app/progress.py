@@ -35,7 +35,13 @@ def reporting(*, quiet: bool = False) -> Iterator[Report]:
 
 
 def _bars() -> Progress:
-    columns = (TextColumn("{task.description:<14}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description:<14}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
@@ -59,7 +65,9 @@ class _BarReport:
     def __call__(self, stage: str, done: int, total: int | None) -> None:
         if stage not in self._tasks:
             self._tasks[stage] = self._bars.add_task(stage, total=total, rate="")
-        self._bars.update(self._tasks[stage], completed=done, total=total, rate=self._rate.words(stage, done))
+        self._bars.update(
+            self._tasks[stage], completed=done, total=total, rate=self._rate.words(stage, done)
+        )
 
 
 class _LineReport:
@@ -70,8 +78,14 @@ class _LineReport:
     def __call__(self, stage: str, done: int, total: int | None) -> None:
         now = time.monotonic()
         rate = self._rate.words(stage, done)
-        if now - self._printed.get(stage, -SECONDS_BETWEEN_LINES) < SECONDS_BETWEEN_LINES and done != total:
+        if (
+            now - self._printed.get(stage, -SECONDS_BETWEEN_LINES) < SECONDS_BETWEEN_LINES
+            and done != total
+        ):
             return
         self._printed[stage] = now
         of = f"{done:,} of {total:,}" if total else f"{done:,}" if done else ""
-        sys.stderr.write(" ".join(part for part in (f"{stage}:", of, rate and f"({rate})") if part).rstrip(":") + "\n")
+        sys.stderr.write(
+            " ".join(part for part in (f"{stage}:", of, rate and f"({rate})") if part).rstrip(":")
+            + "\n"
+        )

@@ -75,7 +75,8 @@ def status_page(status: dict[str, Any]) -> str:
     megabytes = sum(status["bytes"].values()) / 1e6
     lines = [
         f"{status['index']}",
-        f"  papers    {status['n_papers']:,}" + (f", {min(years)} to {max(years)}" if years else ""),
+        f"  papers    {status['n_papers']:,}"
+        + (f", {min(years)} to {max(years)}" if years else ""),
         f"  as of     {status['as_of']} (built {status['created']}, snapshot {status['snapshot']})",
         f"  encoder   {status['encoder']}, {status['dimension']} dimensions",
         f"  sources   {', '.join(status['sources'])}",
@@ -85,7 +86,9 @@ def status_page(status: dict[str, Any]) -> str:
         f"  size      {megabytes:,.1f} MB",
     ]
     if years:
-        lines.append("  by decade " + ", ".join(f"{d}s {n:,}" for d, n in sorted(_by_decade(years).items())))
+        lines.append(
+            "  by decade " + ", ".join(f"{d}s {n:,}" for d, n in sorted(_by_decade(years).items()))
+        )
     if status["year_unknown"]:
         lines.append(f"            year unknown {status['year_unknown']:,}")
     return "\n".join(lines)
@@ -99,7 +102,10 @@ def _by_decade(years: dict[int, int]) -> Counter[int]:
 
 
 def _nothing_found(result: SearchResult) -> str:
-    filters = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in result.settings.filters.active.items())
+    filters = ", ".join(
+        f"{name.replace('_', ' ')} {value}"
+        for name, value in result.settings.filters.active.items()
+    )
     if filters and not result.n_candidates:
         return f"No paper passes the filters ({filters}): loosen one of them."
     return "No paper found: try other words, or --mode hybrid."
@@ -108,8 +114,14 @@ def _nothing_found(result: SearchResult) -> str:
 def _hit_lines(hit: Hit, *, number: int | None = None) -> str:
     paper = hit.paper
     mark = f"[{number}]" if number is not None else f"{hit.rank:>3}."
-    citations = "citations unknown" if paper.citation_count is None else f"{paper.citation_count:,} citations"
+    citations = (
+        "citations unknown"
+        if paper.citation_count is None
+        else f"{paper.citation_count:,} citations"
+    )
     identifiers = " · ".join(paper.identifiers) or paper.id
-    head = textwrap.fill(paper.plain_title, WIDTH - 5, initial_indent=f"{mark:<5}", subsequent_indent=" " * 5)
+    head = textwrap.fill(
+        paper.plain_title, WIDTH - 5, initial_indent=f"{mark:<5}", subsequent_indent=" " * 5
+    )
     year = paper.year if paper.year is not None else "year unknown"
     return f"{head}\n     {paper.author_label}, {year} · {citations} · {identifiers} · score {hit.score:.2f}"

@@ -12,12 +12,18 @@ import logging
 import re
 from functools import cache, lru_cache
 
-from pylatexenc.latex2text import LatexNodes2Text
+from pylatexenc.latex2text import (
+    LatexNodes2Text,
+    MacroTextSpec,
+    get_default_latex_context_db,
+)
 
 logging.getLogger("pylatexenc").setLevel(logging.ERROR)
 
 # A lone dollar is money: what stands between two must not read like prose.
-_MATH = re.compile(r"\$\$?(?![^$]*\s[a-z]{2,}\s[a-z]{2,}\s)([^$]{1,500}?)\$\$?|\\\((.{1,500}?)\\\)", re.DOTALL)
+_MATH = re.compile(
+    r"\$\$?(?![^$]*\s[a-z]{2,}\s[a-z]{2,}\s)([^$]{1,500}?)\$\$?|\\\((.{1,500}?)\\\)", re.DOTALL
+)
 _ARGUMENT = r"\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}"
 _MACRO = re.compile(
     rf"\{{?\\[\"'`^~=.]\s*(?:\{{\\?[A-Za-z]{{1,2}}\}}|\\?[A-Za-z])\}}?"  # accents: \"o, {\'e}, \^{\i}
@@ -36,22 +42,33 @@ _TAG_NAMES = (
 )
 _SUPERSCRIPT = re.compile(r"<\s*(sup|sub|inf)\s*>(.*?)<\s*/\s*\1\s*>", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(rf"</?(?:{_TAG_NAMES})(?:\s[^<>]*)?/?>", re.IGNORECASE)
-_FONT = re.compile(r"\\(?:rm|it|bf|sf|tt|cal|mathrm|mathit|mathbf|mathcal|text|textrm|textit|mbox)(?![A-Za-z])\s*")
+_FONT = re.compile(
+    r"\\(?:rm|it|bf|sf|tt|sc|sl|em|cal|mathrm|mathit|mathbf|mathcal|text|textrm|textit|mbox)(?![A-Za-z])\s*"
+)
 _SPACING = re.compile(r"\\[,;:!> ]|\\q?quad(?![A-Za-z])|~")
 _TIE = re.compile(r"(?<=[\w)])~(?=[A-Za-z(])|(?<=[A-Z]{2})~(?=\d)")
+_DOUBLE_DASH = re.compile(r"(?<![-<!])--(?![->])")
 _THIN_SPACE = re.compile(r"\\[,;:!]")
 _SCRIPT_SPACE = re.compile(r"([\^_])\s+")
 
 
 @cache
 def _converter() -> LatexNodes2Text:
-    return LatexNodes2Text(math_mode="text", keep_comments=True, strict_latex_spaces=False)
+    known = get_default_latex_context_db()
+    known.set_unknown_macro_spec(MacroTextSpec("", simplify_repl=lambda node: node.macroname))
+    return LatexNodes2Text(
+        math_mode="text", keep_comments=True, strict_latex_spaces=False, latex_context=known
+    )
 
 
 @lru_cache(maxsize=100_000)
 def _latex_span(span: str) -> str:
     """One LaTeX span as Unicode; markup that does not parse keeps its letters and loses its signs."""
-    prepared = _ESCAPED.sub(r"\1", _SPACING.sub(" ", _FONT.sub("", span))).replace("%", r"\%").replace("&", r"\&")
+    prepared = (
+        _ESCAPED.sub(r"\1", _SPACING.sub(" ", _FONT.sub("", span)))
+        .replace("%", r"\%")
+        .replace("&", r"\&")
+    )
     try:
         converted = _converter().latex_to_text(prepared)
     except Exception:  # noqa: BLE001 - the parser raises many kinds on the markup that people write
@@ -67,7 +84,9 @@ def plain_text(text: str) -> str:
     if "&" in text:
         text = html.unescape(html.unescape(text))
     if "<" in text:
-        text = _SUPERSCRIPT.sub(lambda m: ("^" if m.group(1).lower() == "sup" else "_") + m.group(2), text)
+        text = _SUPERSCRIPT.sub(
+            lambda m: ("^" if m.group(1).lower() == "sup" else "_") + m.group(2), text
+        )
         text = _TAG.sub(" ", text)
     if "$" in text:
         text = _MATH.sub(lambda m: _latex_span((m.group(1) or m.group(2)).strip()), text)
@@ -79,6 +98,8 @@ def plain_text(text: str) -> str:
         text = text.replace("{", "").replace("}", "")
     if "~" in text:
         text = _TIE.sub(" ", text)
+    if "--" in text:
+        text = _DOUBLE_DASH.sub("–", text)
     if "``" in text or "''" in text:
         text = text.replace("``", "“").replace("''", "”")
     return " ".join(text.replace("ˆ", "^").split())

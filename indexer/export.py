@@ -26,7 +26,9 @@ Vectors = npt.NDArray[np.float32]
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
-def export_int8(folder: Path, target: Path, *, self_check: Sequence[str], min_cosine: float) -> None:
+def export_int8(
+    folder: Path, target: Path, *, self_check: Sequence[str], min_cosine: float
+) -> None:
     """Write `target/model.onnx` and `target/tokenizer.json` from the transformer in `folder`.
 
     `target` appears whole or not at all. The graph maps token ids `(1, n_tokens)` int64 to one unit
@@ -40,14 +42,18 @@ def export_int8(folder: Path, target: Path, *, self_check: Sequence[str], min_co
         exact, quantised = Path(scratch, "fp32.onnx"), Path(scratch, "done")
         quantised.mkdir()
         shutil.copy(folder / "tokenizer.json", quantised / "tokenizer.json")
-        reference = _export_fp32(folder, exact, Tokenizer.from_file(str(folder / "tokenizer.json")), self_check)
+        reference = _export_fp32(
+            folder, exact, Tokenizer.from_file(str(folder / "tokenizer.json")), self_check
+        )
         for reduce_range in (False, True):
             _quantise(exact, quantised / "model.onnx", reduce_range=reduce_range)
             cosine = _agreement(reference, quantised, self_check)
             if cosine >= min_cosine:
                 break
         else:
-            raise EncoderError(f"The int8 graph agrees with fp32 to {cosine:.3f} only, expected {min_cosine} or more on this processor.")
+            raise EncoderError(
+                f"The int8 graph agrees with fp32 to {cosine:.3f} only, expected {min_cosine} or more on this processor."
+            )
         if not target.exists():
             quantised.rename(target)
 
@@ -62,7 +68,12 @@ def _export_fp32(folder: Path, target: Path, tokenizer: Tokenizer, texts: Sequen
             super().__init__()
             self.transformer = transformer
 
-        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, token_type_ids: torch.Tensor) -> torch.Tensor:
+        def forward(
+            self,
+            input_ids: torch.Tensor,
+            attention_mask: torch.Tensor,
+            token_type_ids: torch.Tensor,
+        ) -> torch.Tensor:
             states = self.transformer(
                 input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
             ).last_hidden_state
@@ -70,7 +81,9 @@ def _export_fp32(folder: Path, target: Path, tokenizer: Tokenizer, texts: Sequen
             mean = (states * weights).sum(1) / weights.sum(1).clamp(min=1e-9)
             return torch.nn.functional.normalize(mean, dim=-1)
 
-    model = SentenceVector(AutoModel.from_pretrained(folder, attn_implementation="eager", local_files_only=True)).eval()
+    model = SentenceVector(
+        AutoModel.from_pretrained(folder, attn_implementation="eager", local_files_only=True)
+    ).eval()
     # Two texts, so that the batch axis is not specialised to one; three tensors, since the exporter
     # takes one tensor given twice for one input.
     example = tuple(torch.full((2, 16), value, dtype=torch.long) for value in (7, 1, 0))
@@ -107,7 +120,9 @@ def _quantise(source: Path, target: Path, *, reduce_range: bool) -> None:
 
     root = logging.getLogger()
     level = root.level
-    root.setLevel(logging.ERROR)  # quantize_dynamic advises a pre-processing step through the root logger
+    root.setLevel(
+        logging.ERROR
+    )  # quantize_dynamic advises a pre-processing step through the root logger
     try:
         quantize_dynamic(
             source,
@@ -126,7 +141,9 @@ def _agreement(reference: Vectors, quantised: Path, texts: Sequence[str]) -> flo
     """Mean cosine between torch's vectors of `texts` and the quantised graph's."""
     tokenizer = Tokenizer.from_file(str(quantised / "tokenizer.json"))
     tokenizer.no_padding()
-    session = onnxruntime.InferenceSession(quantised / "model.onnx", providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        quantised / "model.onnx", providers=["CPUExecutionProvider"]
+    )
     cosines = []
     for text, expected in zip(texts, reference, strict=True):
         ids = np.array([tokenizer.encode(text).ids], dtype=np.int64)

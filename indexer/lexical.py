@@ -43,7 +43,9 @@ class LexicalBuilder:
         if not self._vocabulary:
             self._vocabulary[""] = 0
         engine = bm25s.BM25(k1=K1, b=B, method="lucene")
-        engine.index((self._documents, self._vocabulary), create_empty_token=False, show_progress=False)
+        engine.index(
+            (self._documents, self._vocabulary), create_empty_token=False, show_progress=False
+        )
         engine.save(folder, show_progress=False)
 
 

@@ -105,7 +105,9 @@ class Paper:
         if self.bibcode:
             return f"https://ui.adsabs.harvard.edu/abs/{quote(self.bibcode, safe='')}/abstract"
         if self.arxiv_id:
-            return f"https://ui.adsabs.harvard.edu/abs/arXiv:{quote(self.arxiv_id, safe='/')}/abstract"
+            return (
+                f"https://ui.adsabs.harvard.edu/abs/arXiv:{quote(self.arxiv_id, safe='/')}/abstract"
+            )
         return None
 
     @property
@@ -115,7 +117,33 @@ class Paper:
 
 
 _GROUP = re.compile(r"collaboration|consortium|team|group|project|survey", re.IGNORECASE)
-_PARTICLES = frozenset("van von der den de del della di da dos du la le ter ten zu zur af al bin ibn st st.".split())
+_PARTICLES = frozenset(
+    [
+        "van",
+        "von",
+        "der",
+        "den",
+        "de",
+        "del",
+        "della",
+        "di",
+        "da",
+        "dos",
+        "du",
+        "la",
+        "le",
+        "ter",
+        "ten",
+        "zu",
+        "zur",
+        "af",
+        "al",
+        "bin",
+        "ibn",
+        "st",
+        "st.",
+    ]
+)
 
 
 def family_name(author: str) -> str:

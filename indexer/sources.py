@@ -41,6 +41,14 @@ _SYNONYMS = {
 }  # fmt: skip
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
+# AAS macros for journals, as ADS's BibTeX and some digests give them.
+_JOURNALS = {
+    r"\aj": "AJ", r"\apj": "ApJ", r"\apjl": "ApJL", r"\apjs": "ApJS", r"\mnras": "MNRAS", r"\aap": "A&A",
+    r"\aapr": "A&ARv", r"\araa": "ARA&A", r"\nat": "Nature", r"\pasp": "PASP", r"\pasj": "PASJ",
+    r"\prd": "PhRvD", r"\prl": "PhRvL", r"\jcap": "JCAP", r"\icarus": "Icarus", r"\solphys": "SoPh",
+    r"\ssr": "SSRv", r"\aplett": "ApL", r"\apss": "Ap&SS", r"\physrep": "PhR", r"\nar": "NewAR", r"\na": "NewA",
+}  # fmt: skip
+
 Record = Mapping[str, Any]
 
 
@@ -79,6 +87,7 @@ def paper_from_mapping(record: Record) -> Paper:
         raise NotAPaper("no abstract")
     date = _date(record.get("date"))
     year = _year(record.get("year"))
+    journal = _text(record.get("journal"))
     arxiv_id, doi = _text(record.get("arxiv_id")), _text(record.get("doi"))
     return Paper(
         title=title,
@@ -89,7 +98,7 @@ def paper_from_mapping(record: Record) -> Paper:
         authors=_list(record.get("authors"), separator=";"),
         year=year if year is not None else _year(date),
         date=date,
-        journal=_text(record.get("journal")) or None,
+        journal=_JOURNALS.get(journal, journal) or None,
         doctype=_text(record.get("doctype")) or None,
         keywords=_list(record.get("keywords"), separator=";"),
         categories=_list(record.get("categories"), separator=None),
@@ -106,7 +115,9 @@ def _records(source: str, report: IngestReport) -> Iterator[Record | NotAPaper]:
     if colon and scheme == "ads":
         return read_ads(rest, report)
     if colon and len(scheme) > 1 and not Path(source).exists():
-        raise SourceError(f"{source!r} has the unknown scheme {scheme!r}: give a file, `starter` or `ads:QUERY`.")
+        raise SourceError(
+            f"{source!r} has the unknown scheme {scheme!r}: give a file, `starter` or `ads:QUERY`."
+        )
     return _file_records(Path(source))
 
 
@@ -123,7 +134,9 @@ def _file_records(path: Path) -> Iterator[Record | NotAPaper]:
     raise SourceError(f"{path} has an ending that is not known: expected {', '.join(READERS)}.")
 
 
-def _readable(path: Path, reader: Callable[[Path], Iterator[Record | NotAPaper]]) -> Iterator[Record | NotAPaper]:
+def _readable(
+    path: Path, reader: Callable[[Path], Iterator[Record | NotAPaper]]
+) -> Iterator[Record | NotAPaper]:
     """The records of `reader`, its operating-system errors in words."""
     try:
         yield from reader(path)
@@ -153,7 +166,9 @@ def _json_lines(path: Path) -> Iterator[Record | NotAPaper]:
         whole += 1
         yield record
     if not whole:
-        raise SourceError(f"{path} holds no JSON object: expected UTF-8 text with one paper a line ({WANTED}).")
+        raise SourceError(
+            f"{path} holds no JSON object: expected UTF-8 text with one paper a line ({WANTED})."
+        )
 
 
 def _lines(path: Path) -> Iterator[bytes | NotAPaper]:
@@ -175,7 +190,9 @@ def _csv(path: Path) -> Iterator[Record | NotAPaper]:
     import pandas as pd
 
     bad: list[list[str]] = []
-    csv.field_size_limit(MAX_LINE_BYTES)  # the python engine's default of 128 KiB is an abstract too few
+    csv.field_size_limit(
+        MAX_LINE_BYTES
+    )  # the python engine's default of 128 KiB is an abstract too few
     try:
         chunks = pd.read_csv(
             path,
@@ -184,7 +201,7 @@ def _csv(path: Path) -> Iterator[Record | NotAPaper]:
             chunksize=CSV_ROWS,
             encoding_errors="replace",
             engine="python",
-            on_bad_lines=lambda fields: bad.append(fields),
+            on_bad_lines=bad.append,
         )
         for chunk in chunks:
             columns = _known_columns(path, list(chunk.columns))
@@ -255,7 +272,11 @@ def _text(value: object) -> str:
     """A string without control characters and lone surrogates; the first of a list; "" if missing."""
     if isinstance(value, list | tuple):
         value = value[0] if value else None
-    if value is None or isinstance(value, bool | dict) or (isinstance(value, float) and not math.isfinite(value)):
+    if (
+        value is None
+        or isinstance(value, bool | dict)
+        or (isinstance(value, float) and not math.isfinite(value))
+    ):
         return ""
     text = str(value)
     if not text.isprintable():

@@ -25,13 +25,31 @@ TIMEOUT_SECONDS = 60.0
 ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 120.0
-FIELDS = (
-    "bibcode,identifier,alternate_bibcode,doi,title,abstract,author,pubdate,year,pub,bibstem,doctype,"
-    "keyword,arxiv_class,citation_count,reference,facility,bibgroup"
-).split(",")
+FIELDS = [
+    "bibcode",
+    "identifier",
+    "alternate_bibcode",
+    "doi",
+    "title",
+    "abstract",
+    "author",
+    "pubdate",
+    "year",
+    "pub",
+    "bibstem",
+    "doctype",
+    "keyword",
+    "arxiv_class",
+    "citation_count",
+    "reference",
+    "facility",
+    "bibgroup",
+]
 
 
-def read_ads(query: str, report: IngestReport, *, endpoint: str = SEARCH_URL) -> Iterator[dict[str, Any]]:
+def read_ads(
+    query: str, report: IngestReport, *, endpoint: str = SEARCH_URL
+) -> Iterator[dict[str, Any]]:
     """Yield a record per paper that ADS finds for `query`, until all that it promised has come.
 
     Raises:
@@ -46,7 +64,9 @@ def read_ads(query: str, report: IngestReport, *, endpoint: str = SEARCH_URL) ->
             "and set ADS_API_TOKEN (or write it to ~/.ads/dev_key)."
         )
     if not query.strip():
-        raise SourceError("`ads:` needs a query, such as ads:'abs:\"tidal disruption\" year:2020-2026'.")
+        raise SourceError(
+            "`ads:` needs a query, such as ads:'abs:\"tidal disruption\" year:2020-2026'."
+        )
     search = ads.SearchQuery(q=query, fl=FIELDS, sort="id asc", rows=ROWS_A_PAGE, token=str(token))
     n_seen, seen = 0, set()
     while True:
@@ -74,7 +94,9 @@ def _page(search: ads.SearchQuery, endpoint: str) -> SolrResponse:
         try:
             response = search.session.get(endpoint, params=search.query, timeout=TIMEOUT_SECONDS)
         except requests.RequestException as error:
-            problem = f"no answer ({type(error).__name__})"  # the error's text may hold request headers
+            problem = (
+                f"no answer ({type(error).__name__})"  # the error's text may hold request headers
+            )
         else:
             if response.ok:
                 try:
@@ -82,12 +104,16 @@ def _page(search: ads.SearchQuery, endpoint: str) -> SolrResponse:
                 except (ValueError, SolrResponseParseError):
                     problem = "an answer that is not ADS's JSON"
             elif response.status_code in (401, 403):
-                raise SourceError(f"ADS refuses the token (HTTP {response.status_code}): make a new one at its user settings page.")
+                raise SourceError(
+                    f"ADS refuses the token (HTTP {response.status_code}): make a new one at its user settings page."
+                )
             elif response.status_code == 429:
                 problem = "the day's quota is used up (HTTP 429)"
                 pause = _seconds_until_reset(response.headers, pause)
             elif response.status_code < 500:
-                raise SourceError(f"ADS rejects the query (HTTP {response.status_code}): {search.query['q']!r}.")
+                raise SourceError(
+                    f"ADS rejects the query (HTTP {response.status_code}): {search.query['q']!r}."
+                )
             else:
                 problem = f"HTTP {response.status_code}"
         if attempt < ATTEMPTS and pause <= LONGEST_PAUSE_SECONDS:

@@ -13,12 +13,6 @@ from bibtexparser.model import Entry
 _BIBCODE = re.compile(r"^\d{4}[A-Za-z&.\d]{15}$")
 _ADS_URL = re.compile(r"adsabs\.harvard\.edu/abs/([^/\s}]+)")
 _AUTHOR_JOIN = re.compile(r"\s+and\s+", re.IGNORECASE)
-_JOURNALS = {
-    r"\aj": "AJ", r"\apj": "ApJ", r"\apjl": "ApJL", r"\apjs": "ApJS", r"\mnras": "MNRAS", r"\aap": "A&A",
-    r"\aapr": "A&ARv", r"\araa": "ARA&A", r"\nat": "Nature", r"\pasp": "PASP", r"\pasj": "PASJ",
-    r"\prd": "PhRvD", r"\prl": "PhRvL", r"\jcap": "JCAP", r"\icarus": "Icarus", r"\solphys": "SoPh",
-    r"\ssr": "SSRv", r"\aplett": "ApL", r"\apss": "Ap&SS", r"\physrep": "PhR", r"\nar": "NewAR", r"\na": "NewA",
-}  # fmt: skip
 
 
 def bibtex_records(content: str) -> Iterator[dict[str, Any] | str]:
@@ -35,24 +29,30 @@ def bibtex_records(content: str) -> Iterator[dict[str, Any] | str]:
             yield _record(block)
     for failed in library.failed_blocks:
         duplicate = getattr(failed, "ignore_error_block", None)
-        yield _record(duplicate) if isinstance(duplicate, Entry) else "BibTeX entry cannot be parsed"
+        yield (
+            _record(duplicate) if isinstance(duplicate, Entry) else "BibTeX entry cannot be parsed"
+        )
 
 
 def _record(entry: Entry) -> dict[str, Any]:
-    fields = {name.lower(): _unbraced(str(field.value)) for name, field in entry.fields_dict.items()}
+    fields = {
+        name.lower(): _unbraced(str(field.value)) for name, field in entry.fields_dict.items()
+    }
     journal = fields.get("journal", "")
     eprint = fields.get("eprint", "")
     is_arxiv = fields.get("archiveprefix", "arxiv").lower() == "arxiv"
     return {
         "title": fields.get("title"),
         "abstract": fields.get("abstract"),
-        "authors": [_unbraced(name) for name in _AUTHOR_JOIN.split(fields.get("author", "")) if name.strip()],
+        "authors": [
+            _unbraced(name) for name in _AUTHOR_JOIN.split(fields.get("author", "")) if name.strip()
+        ],
         "bibcode": _bibcode(entry.key, fields),
         "arxiv_id": eprint if is_arxiv else None,
         "doi": fields.get("doi"),
         "year": fields.get("year") or fields.get("date"),
         "date": fields.get("date"),
-        "journal": _JOURNALS.get(journal, journal) or fields.get("booktitle"),
+        "journal": journal or fields.get("booktitle"),
         "doctype": entry.entry_type,
         "keywords": [word.strip() for word in re.split(r"[,;]", fields.get("keywords", ""))],
     }
@@ -69,6 +69,8 @@ def _bibcode(key: str, fields: dict[str, str]) -> str | None:
 def _unbraced(value: str) -> str:
     """A field's value without the outer braces and quotes, and names without theirs."""
     value = value.strip().strip('"').strip()
-    while value.startswith("{") and value.endswith("}") and "}" not in value[1:-1].replace("{}", ""):
+    while (
+        value.startswith("{") and value.endswith("}") and "}" not in value[1:-1].replace("{}", "")
+    ):
         value = value[1:-1].strip()
     return re.sub(r"\{([^{}\\$]*)\}", r"\1", value)

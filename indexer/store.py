@@ -17,7 +17,6 @@ a part's size or time of change differs from what was verified.
 from __future__ import annotations
 
 import ctypes
-import dataclasses
 import errno
 import hashlib
 import json
@@ -109,7 +108,10 @@ class PaperTable(Sequence[Paper]):
         if not 0 <= row < len(self):
             raise IndexError(row)
         values = self._batches[row // ROWS_A_BATCH].slice(row % ROWS_A_BATCH, 1).to_pylist()[0]
-        return Paper(**{name: tuple(value or ()) if name in _LISTS else value for name, value in values.items()})
+        facts: dict[str, Any] = {
+            name: tuple(value or ()) if name in _LISTS else value for name, value in values.items()
+        }
+        return Paper(**facts)
 
 
 class Index:
@@ -198,7 +200,9 @@ def check_encoder(manifest: Manifest, encoder: Encoder) -> Encoder:
 def author_key(name: str) -> str:
     """`Riess, Adam G.` and `A. G. Riess` -> `riess, a`; `Riess` -> `riess`; accents folded."""
     family = family_name(name)
-    given = re.sub(rf"^{re.escape(family)}[\s,]*|[\s,]*{re.escape(family)}$", "", name.strip()).strip(" .,")
+    given = re.sub(
+        rf"^{re.escape(family)}[\s,]*|[\s,]*{re.escape(family)}$", "", name.strip()
+    ).strip(" .,")
     folded = unicodedata.normalize("NFKD", f"{family}, {given[:1]}" if given else family).casefold()
     return "".join(c for c in folded if not unicodedata.combining(c))
 
@@ -212,18 +216,28 @@ def read_manifest(path: Path) -> Manifest:
         IndexIncompatible: a newer Wayfinder wrote it.
     """
     if not path.exists():
-        raise IndexMissing(f"There is no index at {path}: make one with `wayfinder index build --from SOURCE --out {path}`.")
+        raise IndexMissing(
+            f"There is no index at {path}: make one with `wayfinder index build --from SOURCE --out {path}`."
+        )
     if not path.is_dir():
-        raise IndexMissing(f"{path} is a file, an index is a directory: name the directory given to `wayfinder index build --out`.")
+        raise IndexMissing(
+            f"{path} is a file, an index is a directory: name the directory given to `wayfinder index build --out`."
+        )
     if not (path / MANIFEST).is_file():
         if any((path / part).exists() for part in ("papers.arrow", "dense.faiss", "vectors.npy")):
-            raise IndexCorrupt(f"{path} is half written, its {MANIFEST} is missing: {_rebuild(path)}")
-        raise IndexMissing(f"{path} holds no index ({MANIFEST} is missing): make one with `wayfinder index build --from SOURCE --out {path}`.")
+            raise IndexCorrupt(
+                f"{path} is half written, its {MANIFEST} is missing: {_rebuild(path)}"
+            )
+        raise IndexMissing(
+            f"{path} holds no index ({MANIFEST} is missing): make one with `wayfinder index build --from SOURCE --out {path}`."
+        )
     try:
         content = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
         version = int(content["schema_version"])
     except (ValueError, KeyError, TypeError) as error:
-        raise IndexCorrupt(f"{path / MANIFEST} cannot be read ({error}): {_rebuild(path)}") from error
+        raise IndexCorrupt(
+            f"{path / MANIFEST} cannot be read ({error}): {_rebuild(path)}"
+        ) from error
     if version != SCHEMA_VERSION:
         raise IndexIncompatible(
             f"{path} has index schema {version}, this Wayfinder reads {SCHEMA_VERSION}: "
@@ -232,7 +246,9 @@ def read_manifest(path: Path) -> Manifest:
     try:
         return Manifest(**{**content, "sources": tuple(content["sources"])})
     except (KeyError, TypeError) as error:
-        raise IndexCorrupt(f"{path / MANIFEST} lacks what a manifest holds ({error}): {_rebuild(path)}") from error
+        raise IndexCorrupt(
+            f"{path / MANIFEST} lacks what a manifest holds ({error}): {_rebuild(path)}"
+        ) from error
 
 
 def open_index(path: Path) -> Index:
@@ -259,7 +275,11 @@ def verify_parts(path: Path, manifest: Manifest, *, trust_unchanged: bool = True
     Raises:
         IndexCorrupt: naming the part.
     """
-    record = config.cache_dir() / "verified" / f"{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:24]}.json"
+    record = (
+        config.cache_dir()
+        / "verified"
+        / f"{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:24]}.json"
+    )
     known: dict[str, Any] = {}
     if trust_unchanged and record.is_file():
         try:
@@ -273,8 +293,12 @@ def verify_parts(path: Path, manifest: Manifest, *, trust_unchanged: bool = True
             raise IndexCorrupt(f"{part} is missing: {_rebuild(path)}")
         facts = part.stat()
         stamp = [expected["sha256"], facts.st_size, facts.st_mtime_ns, facts.st_ino]
-        if known.get(name) != stamp and (facts.st_size != expected["bytes"] or file_sha256(part) != expected["sha256"]):
-            raise IndexCorrupt(f"{part} is altered: its sha256 is not the manifest's; {_rebuild(path)}")
+        if known.get(name) != stamp and (
+            facts.st_size != expected["bytes"] or file_sha256(part) != expected["sha256"]
+        ):
+            raise IndexCorrupt(
+                f"{part} is altered: its sha256 is not the manifest's; {_rebuild(path)}"
+            )
         seen[name] = stamp
     if seen != known:
         try:
@@ -331,8 +355,15 @@ def build_lock(out: Path) -> Iterator[None]:
         UserError: another build holds it, or `out` is something else than an index.
         StorageError: the place cannot be written.
     """
-    if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or (out / MANIFEST).is_file() or (out / "papers.arrow").is_file())):
-        raise UserError(f"{out} exists and is not a Wayfinder index: choose another --out, nothing was touched.")
+    if out.exists() and not (
+        out.is_dir()
+        and (
+            not any(out.iterdir()) or (out / MANIFEST).is_file() or (out / "papers.arrow").is_file()
+        )
+    ):
+        raise UserError(
+            f"{out} exists and is not a Wayfinder index: choose another --out, nothing was touched."
+        )
     holder = out.parent / f".{out.name}.builder"
     with _storage_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -393,7 +424,11 @@ def _write_authors(path: Path, papers: Sequence[Paper]) -> None:
     schema = pa.schema([("name", pa.large_string()), ("rows", pa.large_list(pa.int32()))])
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         if names:
-            writer.write_batch(pa.RecordBatch.from_pydict({"name": names, "rows": [rows_of[n] for n in names]}, schema=schema))
+            writer.write_batch(
+                pa.RecordBatch.from_pydict(
+                    {"name": names, "rows": [rows_of[n] for n in names]}, schema=schema
+                )
+            )
 
 
 def _id_hash(identifier: str) -> int:
@@ -401,28 +436,47 @@ def _id_hash(identifier: str) -> int:
 
 
 def _id_table(papers: Sequence[Paper]) -> npt.NDArray[np.void]:
-    entries = [(_id_hash(form), row) for row, paper in enumerate(papers) for form in paper.identifiers]
+    entries = [
+        (_id_hash(form), row) for row, paper in enumerate(papers) for form in paper.identifiers
+    ]
     table = np.array(entries, dtype=[("hash", "<u8"), ("row", "<i4")])
     return np.sort(table, order=["hash", "row"])
 
 
 def _write_columns(folder: Path, papers: Sequence[Paper]) -> None:
     folder.mkdir()
-    year = np.array([p.year if p.year is not None else weights.UNKNOWN_YEAR for p in papers], dtype=np.int16)
+    year = np.array(
+        [p.year if p.year is not None else weights.UNKNOWN_YEAR for p in papers], dtype=np.int16
+    )
     dates = (p.decimal_year for p in papers)
     decimal_year = np.array([np.nan if d is None else d for d in dates], dtype=np.float32)
     counts = (p.citation_count for p in papers)
-    citations = np.array([weights.UNKNOWN_CITATIONS if c is None else c for c in counts], dtype=np.int32)
-    values = (year, decimal_year, citations, weights.impact(year, citations))
+    citations = np.array(
+        [weights.UNKNOWN_CITATIONS if c is None else c for c in counts], dtype=np.int32
+    )
+    values: tuple[npt.NDArray[Any], ...] = (
+        year,
+        decimal_year,
+        citations,
+        weights.impact(year, citations),
+    )
     for name, column in zip(COLUMNS, values, strict=True):
         np.save(folder / f"{name}.npy", column)
 
 
 def _manifest(
-    folder: Path, encoder: Encoder, n_papers: int, sources: Sequence[str], report: IngestReport, as_of: date
+    folder: Path,
+    encoder: Encoder,
+    n_papers: int,
+    sources: Sequence[str],
+    report: IngestReport,
+    as_of: date,
 ) -> Manifest:
     files = sorted(p for p in folder.rglob("*") if p.is_file())
-    parts = {str(p.relative_to(folder)): {"bytes": p.stat().st_size, "sha256": file_sha256(p)} for p in files}
+    parts = {
+        str(p.relative_to(folder)): {"bytes": p.stat().st_size, "sha256": file_sha256(p)}
+        for p in files
+    }
     identity = json.dumps([parts, encoder.id, as_of.isoformat()], sort_keys=True)
     return Manifest(
         schema_version=SCHEMA_VERSION,

@@ -21,7 +21,7 @@ _GREEK = {
 }  # fmt: skip
 _FOLD = str.maketrans(
     _GREEK
-    | {c: "-" for c in "‐‑‒–—−"}
+    | dict.fromkeys("‐‑‒–—−", "-")
     | {"∼": "~", "≈": "~", "≃": "~", "⊙": "sun", "☉": "sun", "’": "'", "ℓ": "l", "′": "'", "×": " ", "ß": "ss"}
 )  # fmt: skip
 
@@ -32,7 +32,9 @@ _CATALOGUES = (
     "cd|sao|ogle|gro|xte|gx|igr|maxi|swift|cygnus|cyg|ulas|sdss|pg|trappist|proxima|barnard|sh2|lbn|ldn|rcw|pal|"
     "terzan|melotte|collinder|messier|rx|4u|1e|1rxs|iras|wr|hh|mwc|rxj|spt-cl|act-cl"
 )
-_DESIGNATION = re.compile(rf"(?<![\w+])({_CATALOGUES})[ -]?(j?\d[\d.]*(?:[+-]\d[\d.]*)?[a-z]{{0,4}})(?![\w])")
+_DESIGNATION = re.compile(
+    rf"(?<![\w+])({_CATALOGUES})[ -]?(j?\d[\d.]*(?:[+-]\d[\d.]*)?[a-z]{{0,4}})(?![\w])"
+)
 _ION = re.compile(
     r"(?<![\w])\[?(h|he|li|c|n|o|f|ne|na|mg|al|si|s|ar|k|ca|ti|v|cr|mn|fe|co|ni|cu|zn|sr|y|zr|ba|la|ce|eu)"
     r"[ -]?(i{1,3}|iv|vi{0,3}|ix|xi{0,3}|xiv|xv)\](?![a-z])"
@@ -43,18 +45,151 @@ _LINE = re.compile(r"(?<![a-z])(h|ly|lyman|pa|br)[ -]?_?(alpha|beta|gamma|delta)
 _SIGN = re.compile(r"(?<![a-z])(z|m_ab|s/n|snr) ?(?:~|=|<|>|≲|≳|≤|≥|<~|>~) ?(\d+(?:\.\d+)?)")
 _SUBSCRIPT = re.compile(r"([a-z\d])_([a-z\d]+)")
 _PER_SECOND = re.compile(r"(?<![a-z])km ?(?:/ ?s(?:ec)?|s ?\^? ?-1)(?![a-z\d])")
-_WAVELENGTH = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)[ -](cm|mm|micron|mum|um|ghz|mhz|kev|mev|gev|tev|nm)(?![a-z])")
+_WAVELENGTH = re.compile(
+    r"(?<![\w.])(\d+(?:\.\d+)?)[ -](cm|mm|micron|mum|um|ghz|mhz|kev|mev|gev|tev|nm)(?![a-z])"
+)
 _RAY = re.compile(r"(?<![a-z])(x|gamma)[ -]?(rays?)(?![a-z])")
 _SGR_A = re.compile(r"(?<![a-z])(?:sgr|sagittarius) ?a ?(?:\^? ?\*|star)(?![a-z])")
-_WORD = re.compile(r"[a-z\d]+(?:\.\d+)*")
+_WORD = re.compile(r"[^\W_]+(?:\.\d+)*")
 _STOP_WORDS = frozenset(
-    "a about above after again all also am an and any are as at be been before being below between both but by can "
-    "could did do does doing during each few for from further had has have having here how however i if in into is "
-    "it its itself may might more most must my no nor not of off on once only onto or other our out over own per "
-    "same should so some such than that the their them then there these they this those through thus to too under "
-    "until up upon us very via was we were what when where which while who whom why will with within without would "
-    "you your et al using s use used based find found show shows shown paper study studies results result "
-    "present presented".split()
+    [
+        "a",
+        "about",
+        "above",
+        "after",
+        "again",
+        "all",
+        "also",
+        "am",
+        "an",
+        "and",
+        "any",
+        "are",
+        "as",
+        "at",
+        "be",
+        "been",
+        "before",
+        "being",
+        "below",
+        "between",
+        "both",
+        "but",
+        "by",
+        "can",
+        "could",
+        "did",
+        "do",
+        "does",
+        "doing",
+        "during",
+        "each",
+        "few",
+        "for",
+        "from",
+        "further",
+        "had",
+        "has",
+        "have",
+        "having",
+        "here",
+        "how",
+        "however",
+        "i",
+        "if",
+        "in",
+        "into",
+        "is",
+        "it",
+        "its",
+        "itself",
+        "may",
+        "might",
+        "more",
+        "most",
+        "must",
+        "my",
+        "no",
+        "nor",
+        "not",
+        "of",
+        "off",
+        "on",
+        "once",
+        "only",
+        "onto",
+        "or",
+        "other",
+        "our",
+        "out",
+        "over",
+        "own",
+        "per",
+        "same",
+        "should",
+        "so",
+        "some",
+        "such",
+        "than",
+        "that",
+        "the",
+        "their",
+        "them",
+        "then",
+        "there",
+        "these",
+        "they",
+        "this",
+        "those",
+        "through",
+        "thus",
+        "to",
+        "too",
+        "under",
+        "until",
+        "up",
+        "upon",
+        "us",
+        "very",
+        "via",
+        "was",
+        "we",
+        "were",
+        "what",
+        "when",
+        "where",
+        "which",
+        "while",
+        "who",
+        "whom",
+        "why",
+        "will",
+        "with",
+        "within",
+        "without",
+        "would",
+        "you",
+        "your",
+        "et",
+        "al",
+        "using",
+        "s",
+        "use",
+        "used",
+        "based",
+        "find",
+        "found",
+        "show",
+        "shows",
+        "shown",
+        "paper",
+        "study",
+        "studies",
+        "results",
+        "result",
+        "present",
+        "presented",
+    ]
 )
 _stem = Stemmer.Stemmer("english")
 
@@ -77,11 +212,15 @@ def join_notations(folded: str) -> str:
     text = _SGR_A.sub(" sgra ", folded)
     text = _PER_SECOND.sub("kms", text)
     text = _RAY.sub(r"\1\2", text)
-    text = _LINE.sub(lambda m: ("ly" if m.group(1) == "lyman" else m.group(1)) + m.group(2) + " ", text)
+    text = _LINE.sub(
+        lambda m: ("ly" if m.group(1) == "lyman" else m.group(1)) + m.group(2) + " ", text
+    )
     text = _SUBSCRIPT.sub(r"\1\2", text)
     text = _SIGN.sub(r"\1\2 ", text)
     text = _ION.sub(lambda m: "".join(g for g in m.groups() if g) + " ", text)
-    text = _DESIGNATION.sub(lambda m: m.group(1).replace("messier", "m").replace("-", "") + m.group(2), text)
+    text = _DESIGNATION.sub(
+        lambda m: m.group(1).replace("messier", "m").replace("-", "") + m.group(2), text
+    )
     return _WAVELENGTH.sub(r"\1\2", text)
 
 

@@ -51,7 +51,9 @@ def cached_vectors(
         StorageError: the cache cannot be written.
         EncoderError: the encoder returned vectors that are not finite.
     """
-    slug = re.sub(r"[^A-Za-z0-9.-]+", "_", f"{encoder.id}-{encoder.weights_sha256[:12]}").strip("-_")
+    slug = re.sub(r"[^A-Za-z0-9.-]+", "_", f"{encoder.id}-{encoder.weights_sha256[:12]}").strip(
+        "-_"
+    )
     folder = (directory or config.cache_dir() / "vectors") / slug
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -62,7 +64,9 @@ def cached_vectors(
             _append(folder, encoder, order, keys, text_of, rows, progress)
         if not rows:
             return np.zeros((len(keys), encoder.dimension), dtype=np.float16)
-        stored = np.memmap(folder / "vectors.f16", dtype=np.float16, mode="r").reshape(-1, encoder.dimension)
+        stored = np.memmap(folder / "vectors.f16", dtype=np.float16, mode="r").reshape(
+            -1, encoder.dimension
+        )
         return np.asarray(stored[[rows[key] for key in keys]])
     except OSError as error:
         raise StorageError(
@@ -95,12 +99,17 @@ def _append(
 ) -> None:
     """Encode the texts in `order`, a batch at a time, and add them to the files and to `rows`."""
     progress(0, len(order))
-    with (folder / "vectors.f16").open("ab") as vector_file, (folder / "keys.bin").open("ab") as key_file:
+    with (
+        (folder / "vectors.f16").open("ab") as vector_file,
+        (folder / "keys.bin").open("ab") as key_file,
+    ):
         for start in range(0, len(order), BATCH_TEXTS):
             batch = order[start : start + BATCH_TEXTS]
             vectors = encoder.encode([text_of(i) for i in batch])
             if not np.isfinite(vectors).all():
-                raise EncoderError(f"Encoder {encoder.id!r} returned vectors that are not finite; none of this batch was kept.")
+                raise EncoderError(
+                    f"Encoder {encoder.id!r} returned vectors that are not finite; none of this batch was kept."
+                )
             vector_file.write(vectors.astype(np.float16).tobytes())
             vector_file.flush()
             key_file.write(b"".join(keys[i] for i in batch))

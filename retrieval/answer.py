@@ -72,7 +72,9 @@ def ask(
     searched = time.perf_counter()
     on_event(AnswerEvent("reading", search=result))
     if reason := enough_evidence(result):
-        return _answer(result, "refused", (), [], Usage(), {"search": searched - began}, reason=reason)
+        return _answer(
+            result, "refused", (), [], Usage(), {"search": searched - began}, reason=reason
+        )
 
     model = None if offline else (llm or _configured_llm())
     degraded: list[str] = []
@@ -85,7 +87,9 @@ def ask(
         usage = reply.usage
         mode = "synthesised" if sentences else "extractive"
     elif not style.is_default:
-        degraded.append("Style, audience and language need a language model: the papers are quoted as they are.")
+        degraded.append(
+            "Style, audience and language need a language model: the papers are quoted as they are."
+        )
     if not sentences:
         for sentence in extract(result.query, result.hits, index.encoder):
             sentences.append(sentence)
@@ -128,7 +132,9 @@ def _complaints(sentences: Sequence[Sentence], reply: Reply) -> list[str]:
     if not sentences:
         return ["The language model gave no usable answer: the papers are quoted instead."]
     notes = []
-    if reply.truncated:
+    if not reply.finish_reason:
+        notes.append("The language model's server broke off: the answer may be incomplete.")
+    if reply.finish_reason == "length":
         notes.append("The language model's answer was cut off at its length limit.")
     if not any(sentence.supported for sentence in sentences):
         notes.append("No sentence of this answer passed its checks: read the papers themselves.")

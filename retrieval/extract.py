@@ -34,7 +34,10 @@ _PREAMBLE = re.compile(
     r"|\?$|\b(?:is|are|will be) (?:discussed|presented|publicly available)\b",
     re.IGNORECASE,
 )
-_DANGLING = re.compile(r"^(?:this|these|those|such|it|they|however|moreover|furthermore|also|thus|therefore|hence|both)\b", re.IGNORECASE)
+_DANGLING = re.compile(
+    r"^(?:this|these|those|such|it|they|however|moreover|furthermore|also|thus|therefore|hence|both)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -56,14 +59,22 @@ def extract(question: str, hits: Sequence[Hit], encoder: Encoder) -> tuple[Sente
     vectors = encoder.encode([question, *(c.text for c in candidates)])
     relevance = _relevance(question, candidates, vectors, hits)
     chosen = _choose(candidates, relevance, vectors[1:])
-    best_of = {c.paper: max(relevance[i] for i in chosen if candidates[i].paper == c.paper) for c in (candidates[i] for i in chosen)}
-    ordered = sorted(chosen, key=lambda i: (-best_of[candidates[i].paper], candidates[i].paper, candidates[i].place))
+    best_of = {
+        c.paper: max(relevance[i] for i in chosen if candidates[i].paper == c.paper)
+        for c in (candidates[i] for i in chosen)
+    }
+    ordered = sorted(
+        chosen,
+        key=lambda i: (-best_of[candidates[i].paper], candidates[i].paper, candidates[i].place),
+    )
     papers = [hit.paper for hit in hits]
     sentences = []
     previous = 0
     for i in ordered:
         candidate = candidates[i]
-        text = _attributed(papers[candidate.paper - 1], candidate.text, again=candidate.paper == previous)
+        text = _attributed(
+            papers[candidate.paper - 1], candidate.text, again=candidate.paper == previous
+        )
         draft = Draft(text, (candidate.paper,), ((candidate.paper, candidate.text),))
         sentences.append(check_sentence(draft, papers))
         previous = candidate.paper
@@ -81,7 +92,10 @@ def _gather(hits: Sequence[Hit]) -> list[_Candidate]:
 
 
 def _relevance(
-    question: str, candidates: Sequence[_Candidate], vectors: npt.NDArray[np.float32], hits: Sequence[Hit]
+    question: str,
+    candidates: Sequence[_Candidate],
+    vectors: npt.NDArray[np.float32],
+    hits: Sequence[Hit],
 ) -> npt.NDArray[np.float64]:
     """How well each candidate answers; weights sum to 1 before bonus and malus."""
     cosine = vectors[1:] @ vectors[0]
@@ -111,7 +125,9 @@ def _shared_words(question: str, candidates: Sequence[_Candidate]) -> npt.NDArra
 
 
 def _choose(
-    candidates: Sequence[_Candidate], relevance: npt.NDArray[np.float64], vectors: npt.NDArray[np.float32]
+    candidates: Sequence[_Candidate],
+    relevance: npt.NDArray[np.float64],
+    vectors: npt.NDArray[np.float32],
 ) -> list[int]:
     """Maximal marginal relevance (Carbonell & Goldstein 1998), at most two sentences a paper."""
     chosen: list[int] = []

@@ -1,9 +1,9 @@
 """Wayfinder's search as a LlamaIndex retriever, so that LlamaIndex applications can build on it.
 
-    from retrieval import load_index
-    from retrieval.llamaindex import WayfinderRetriever
+from retrieval import load_index
+from retrieval.llamaindex import WayfinderRetriever
 
-    nodes = WayfinderRetriever(load_index(Path("my-index"))).retrieve("tidal disruption events")
+nodes = WayfinderRetriever(load_index(Path("my-index"))).retrieve("tidal disruption events")
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from retrieval.rows import hit_row
 from retrieval.search import search
 
 
-class WayfinderRetriever(BaseRetriever):  # type: ignore[misc]  # llama_index is not typed for mypy
+class WayfinderRetriever(BaseRetriever):
     """Retrieves whole papers, title and abstract, best first, with their bibliographic facts."""
 
     def __init__(self, index: Index, settings: SearchSettings | None = None) -> None:

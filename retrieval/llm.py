@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from indexer.config import LLMConfig
 from retrieval.errors import LLMBadRequest, LLMError, LLMRejected, LLMUnavailable
@@ -34,7 +35,7 @@ class Reply:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     calls: int = 0
-    truncated: bool = False
+    finish_reason: str = ""  # empty when the server never said that it had finished
     pieces: list[str] = field(default_factory=list)
 
     @property
@@ -79,7 +80,9 @@ class LLM:
         """One call's text. A thread reads, so that a server that drips or hangs meets the deadline."""
         arrivals: queue.Queue[Any] = queue.Queue()
         stopped = threading.Event()
-        threading.Thread(target=self._read, args=(system, user, arrivals, stopped), daemon=True).start()
+        threading.Thread(
+            target=self._read, args=(system, user, arrivals, stopped), daemon=True
+        ).start()
         try:
             while True:
                 try:
@@ -99,7 +102,9 @@ class LLM:
         finally:
             stopped.set()
 
-    def _read(self, system: str, user: str, arrivals: queue.Queue[Any], stopped: threading.Event) -> None:
+    def _read(
+        self, system: str, user: str, arrivals: queue.Queue[Any], stopped: threading.Event
+    ) -> None:
         try:
             for chunk in self._connected().stream([("system", system), ("human", user)]):
                 if stopped.is_set():
@@ -132,20 +137,32 @@ class LLM:
         """The error as one of ours; the server's text may echo the request, so its status is kept only."""
         import openai
 
-        where = self.config.base_url or "OpenAI"
+        where = (
+            urlsplit(self.config.base_url or "").hostname or "OpenAI"
+        )  # a URL may hold a password
         if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
-            return LLMRejected(f"{where} refuses the key (HTTP {error.status_code}): check OPENAI_API_KEY or WAYFINDER_LLM_API_KEY.")
+            return LLMRejected(
+                f"{where} refuses the key (HTTP {error.status_code}): check OPENAI_API_KEY or WAYFINDER_LLM_API_KEY."
+            )
         if isinstance(error, openai.NotFoundError):
-            return LLMRejected(f"{where} has no model {self.config.model!r} (HTTP 404): set WAYFINDER_LLM_MODEL.")
+            return LLMRejected(
+                f"{where} has no model {self.config.model!r} (HTTP 404): set WAYFINDER_LLM_MODEL."
+            )
         if isinstance(error, openai.RateLimitError):
-            unavailable = LLMUnavailable(f"{where} is busy or its quota is used up (HTTP 429): try again later.")
+            unavailable = LLMUnavailable(
+                f"{where} is busy or its quota is used up (HTTP 429): try again later."
+            )
             unavailable.retry_after = error.response.headers.get("Retry-After")
             return unavailable
         if isinstance(error, openai.APIStatusError) and error.status_code < 500:
-            return LLMBadRequest(f"{where} does not take the request (HTTP {error.status_code}); it may be too long for {self.config.model!r}.")
+            return LLMBadRequest(
+                f"{where} does not take the request (HTTP {error.status_code}); it may be too long for {self.config.model!r}."
+            )
         if isinstance(error, openai.APIStatusError):
             return LLMUnavailable(f"{where} failed (HTTP {error.status_code}): try again later.")
-        return LLMUnavailable(f"{where} did not answer or broke off ({type(error).__name__}): check that it runs, then try again.")
+        return LLMUnavailable(
+            f"{where} did not answer or broke off ({type(error).__name__}): check that it runs, then try again."
+        )
 
 
 def _note(chunk: Any, reply: Reply) -> None:
@@ -153,8 +170,7 @@ def _note(chunk: Any, reply: Reply) -> None:
     if chunk.usage_metadata:
         reply.prompt_tokens = chunk.usage_metadata["input_tokens"]
         reply.completion_tokens = chunk.usage_metadata["output_tokens"]
-    if chunk.response_metadata.get("finish_reason") == "length":
-        reply.truncated = True
+    reply.finish_reason = chunk.response_metadata.get("finish_reason") or reply.finish_reason
 
 
 def _retry_after(error: LLMUnavailable) -> float | None:

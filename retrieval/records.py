@@ -53,12 +53,16 @@ class SearchSettings:
             raise QueryError(f"mode is {self.mode!r}: choose one of {', '.join(MODES)}.")
         for name in ("recency", "impact"):
             if not 0 <= getattr(self, name) <= 1:
-                raise QueryError(f"{name} is {getattr(self, name)}: give a weight from 0 (off) to 1.")
+                raise QueryError(
+                    f"{name} is {getattr(self, name)}: give a weight from 0 (off) to 1."
+                )
         if not 0.1 <= self.half_life_years <= 100:
             raise QueryError(f"half_life_years is {self.half_life_years}: give 0.1 to 100 years.")
         since, until = self.filters.since, self.filters.until
         if since is not None and until is not None and since > until:
-            raise QueryError(f"The years {since} to {until} hold nothing: the first must not be after the last.")
+            raise QueryError(
+                f"The years {since} to {until} hold nothing: the first must not be after the last."
+            )
 
     @property
     def key(self) -> str:
@@ -98,7 +102,9 @@ class SearchResult:
     query: str
     settings: SearchSettings
     hits: tuple[Hit, ...]
-    best_cosine: float | None  # of the nearest paper by meaning; None where meaning was not asked for
+    best_cosine: (
+        float | None
+    )  # of the nearest paper by meaning; None where meaning was not asked for
     n_candidates: int  # papers that passed the filters
     n_papers: int  # papers in the index
     degraded: tuple[str, ...]  # what was asked for and not done, in words
@@ -166,4 +172,8 @@ class Answer:
     @property
     def text(self) -> str:
         """The answer as one paragraph with citation numbers, or the reason of the refusal."""
-        return " ".join(s.text_with_citations() for s in self.sentences) if self.sentences else self.reason
+        return (
+            " ".join(s.text_with_citations() for s in self.sentences)
+            if self.sentences
+            else self.reason
+        )

@@ -33,6 +33,7 @@ class _Candidates:
     rows: Rows
     dense: Floats
     lexical: Floats
+    cosine: Floats  # breaks ties where the dense score is cut at 0
     best_cosine: float | None  # None where meaning was not asked for
 
 
@@ -77,7 +78,16 @@ def similar(index: Index, identifier: str, settings: SearchSettings | None = Non
     clock.stage("candidates")
     hits = _ranked(index, candidates, settings)
     clock.stage("ranking")
-    return _result(index, index.papers[row].plain_title, settings, hits, candidates.best_cosine, others, [], clock)
+    return _result(
+        index,
+        index.papers[row].plain_title,
+        settings,
+        hits,
+        candidates.best_cosine,
+        others,
+        [],
+        clock,
+    )
 
 
 def allowed_rows(index: Index, filters: SearchFilters) -> Mask | None:
@@ -106,7 +116,7 @@ def allowed_rows(index: Index, filters: SearchFilters) -> Mask | None:
 
 
 def _checked(query: str) -> tuple[str, list[str]]:
-    text = " ".join(query.split())
+    text = " ".join(query.encode("utf-8", "replace").decode().split())
     if len(text) < MIN_QUERY_CHARACTERS:
         raise QueryError(
             f"The question is {'empty' if not text else f'only {text!r}'}: "
@@ -130,9 +140,11 @@ def _candidates(
         rows = np.union1d(rows, _best_rows(bm25, allowed))
     rows = np.sort(rows)
     nothing = np.zeros(len(rows), dtype=np.float32)
-    dense, best = (nothing, None) if vector is None else _dense_score(index, vector, rows)
+    cosine = nothing if vector is None else index.vectors[rows].astype(np.float32) @ vector
+    best = None if vector is None else float(cosine.max(initial=-1.0))
+    dense = nothing if vector is None else _dense_score(index, vector, cosine)
     lexical = nothing if bm25 is None else _lexical_score(bm25, rows)
-    return _Candidates(rows=rows, dense=dense, lexical=lexical, best_cosine=best)
+    return _Candidates(rows=rows, dense=dense, lexical=lexical, cosine=cosine, best_cosine=best)
 
 
 def _best_rows(bm25: Floats, allowed: Mask | None) -> Rows:
@@ -144,19 +156,16 @@ def _best_rows(bm25: Floats, allowed: Mask | None) -> Rows:
     return np.argpartition(-scores, n_best - 1)[:n_best].astype(np.int64)
 
 
-def _dense_score(index: Index, vector: Floats, rows: Rows) -> tuple[Floats, float]:
-    """(cosine - mean) / (best - mean), cut at 0, and the best cosine.
+def _dense_score(index: Index, vector: Floats, cosine: Floats) -> Floats:
+    """(cosine - mean) / (best - mean), cut at 0.
 
     1 is the paper nearest in meaning, 0 a paper no nearer than papers at large.
     """
-    if not len(rows):
-        return np.zeros(0, dtype=np.float32), 0.0
     sample = index.vectors[:: max(1, len(index.vectors) // SAMPLE_ROWS)].astype(np.float32)
     mean = float((sample @ vector).mean())
-    cosine = index.vectors[rows].astype(np.float32) @ vector
-    best = float(cosine.max())
+    best = float(cosine.max(initial=mean))
     score: Floats = np.clip((cosine - mean) / max(best - mean, 1e-6), 0.0, 1.0)
-    return score, best
+    return score
 
 
 def _lexical_score(bm25: Floats, rows: Rows) -> Floats:
@@ -171,11 +180,13 @@ def _ranked(index: Index, candidates: _Candidates, settings: SearchSettings) -> 
     relevance = (1.0 - weight) * candidates.dense + weight * candidates.lexical
     rows = candidates.rows
     fresh = recency(
-        index.decimal_year[rows], as_of=index.manifest.as_of_year, half_life_years=settings.half_life_years
+        index.decimal_year[rows],
+        as_of=index.manifest.as_of_year,
+        half_life_years=settings.half_life_years,
     )
     cited = index.impact[rows]
     score = relevance + settings.recency * fresh + settings.impact * cited
-    order = np.lexsort((rows, -score))[: settings.k]
+    order = np.lexsort((rows, -candidates.cosine, -score))[: settings.k]
     return tuple(
         Hit(
             paper=index.papers[int(rows[i])],
@@ -234,7 +245,9 @@ class _Clock:
 def enough_evidence(result: SearchResult) -> str | None:
     """Return why these hits are too little to answer from, in words, or None when they suffice."""
     if not result.n_candidates:
-        filters = ", ".join(f"{n.replace('_', ' ')} {v}" for n, v in result.settings.filters.active.items())
+        filters = ", ".join(
+            f"{n.replace('_', ' ')} {v}" for n, v in result.settings.filters.active.items()
+        )
         return f"No paper of this index passes the filters ({filters}): loosen one of them."
     if not result.hits:
         return "No paper of this index matches the question: try other words."

@@ -16,11 +16,12 @@ _OPEN_END = re.compile(
 def split_sentences(text: str) -> list[str]:
     """Return the sentences of a plain abstract, in order, without surrounding white space."""
     sentences: list[str] = []
-    for piece in segment("en", text):
-        piece = piece.strip()
+    for piece in map(str.strip, segment("en", text)):
         if not piece:
             continue
-        joins = sentences and (_OPEN_END.search(sentences[-1]) or piece[0].islower() or piece[0] in ")],;")
+        joins = sentences and (
+            _OPEN_END.search(sentences[-1]) or piece[0].islower() or piece[0] in ")],;"
+        )
         if joins:
             sentences[-1] = f"{sentences[-1]} {piece}"
         else:

@@ -45,11 +45,19 @@ class AnswerStyle:
 
     def __post_init__(self) -> None:
         """Refuse what is not known."""
-        for name, value, known in (("style", self.style, STYLES), ("audience", self.audience, AUDIENCES)):
+        for name, value, known in (
+            ("style", self.style, STYLES),
+            ("audience", self.audience, AUDIENCES),
+        ):
             if value not in known:
                 raise QueryError(f"{name} is {value!r}: choose one of {', '.join(known)}.")
-        if not re.fullmatch(rf"[^\W\d_][^\W\d_ ()-]*(?:[ -][^\W\d_]+)*", self.language) or len(self.language) > MAX_LANGUAGE_CHARACTERS:
-            raise QueryError(f"language is {self.language!r}: give its name, such as English, español or Chinese.")
+        if (
+            not re.fullmatch(r"[^\W\d_][^\W\d_ ()-]*(?:[ -][^\W\d_]+)*", self.language)
+            or len(self.language) > MAX_LANGUAGE_CHARACTERS
+        ):
+            raise QueryError(
+                f"language is {self.language!r}: give its name, such as English, español or Chinese."
+            )
 
     @property
     def is_default(self) -> bool:
@@ -105,7 +113,9 @@ def render(template: str, **values: object) -> str:
     return template.format(**values)
 
 
-def prompts(question: str, papers: Sequence[Paper], style: AnswerStyle, *, fence: str | None = None) -> tuple[str, str]:
+def prompts(
+    question: str, papers: Sequence[Paper], style: AnswerStyle, *, fence: str | None = None
+) -> tuple[str, str]:
     """Return the system and the user prompt; the fence is a word that no paper can know."""
     fence = fence or f"MATERIAL-{secrets.token_hex(8)}"
     system = render(
@@ -120,7 +130,9 @@ def prompts(question: str, papers: Sequence[Paper], style: AnswerStyle, *, fence
         f"Title: {paper.plain_title}\nAbstract: {paper.plain_abstract}"
         for n, paper in enumerate(papers, 1)
     ]
-    user = render(USER, fence=fence, papers="\n\n".join(blocks), question=question, n_papers=len(papers))
+    user = render(
+        USER, fence=fence, papers="\n\n".join(blocks), question=question, n_papers=len(papers)
+    )
     return system, user
 
 
@@ -146,8 +158,9 @@ def _drafts(pieces: Iterable[str]) -> Iterator[Draft]:
     for piece in pieces:
         text += piece
         n_characters += len(piece)
-        drafts, text = _complete_objects(text)
-        found_json = found_json or bool(drafts)
+        drafts, rest = _complete_objects(text)
+        found_json = found_json or len(rest) < len(text)
+        text = rest
         yield from drafts
         if n_characters > MOST_CHARACTERS:
             break
@@ -160,7 +173,7 @@ def _complete_objects(text: str) -> tuple[list[Draft], str]:
     drafts: list[Draft] = []
     decoder = json.JSONDecoder()
     rest = text
-    while (start := rest.find('{')) >= 0:
+    while (start := rest.find("{")) >= 0:
         try:
             value, end = decoder.raw_decode(rest, start)
         except ValueError:
@@ -181,11 +194,15 @@ def _from_json(value: Any) -> list[Draft]:
     if not isinstance(value, dict) or not isinstance(value.get("text"), str):
         return []
     text, marks = _without_marks(value["text"])
-    citations = [n for n in _items(value.get("citations")) if isinstance(n, int) and not isinstance(n, bool)]
+    citations = [
+        n for n in _items(value.get("citations")) if isinstance(n, int) and not isinstance(n, bool)
+    ]
     quotes = [
         (item["n"], item["quote"])
         for item in _items(value.get("quotes"))
-        if isinstance(item, dict) and isinstance(item.get("n"), int) and isinstance(item.get("quote"), str)
+        if isinstance(item, dict)
+        and isinstance(item.get("n"), int)
+        and isinstance(item.get("quote"), str)
     ]
     return [Draft(text, tuple(dict.fromkeys([*citations, *marks])), tuple(quotes))]
 
@@ -200,7 +217,9 @@ def _prose(text: str) -> Iterator[Draft]:
     if not plain or plain[0] in "{[":
         return  # JSON cut off before its first object was complete
     # a mark after the full stop belongs to the sentence before it
-    for sentence in split_sentences(re.sub(r"([.!?])((?:\s*\[[\d,;\s]+\])+)", r"\2\1", " ".join(plain.split()))):
+    for sentence in split_sentences(
+        re.sub(r"([.!?])((?:\s*\[[\d,;\s]+\])+)", r"\2\1", " ".join(plain.split()))
+    ):
         words, marks = _without_marks(sentence)
         if re.search(r"\w", words):
             yield Draft(words, tuple(marks), ())

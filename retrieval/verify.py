@@ -64,14 +64,26 @@ def check_sentence(draft: Draft, papers: Sequence[Paper]) -> Sentence:
     if not citations:
         problems.append("it cites no paper")
     quotes = [(n, quote) for n, quote in draft.quotes if n in citations]
-    evidence = tuple(Evidence(n, " ".join(q.split()), stands_in(q, papers[n - 1])) for n, q in quotes)
+    evidence = tuple(
+        Evidence(n, " ".join(q.split()), stands_in(q, papers[n - 1])) for n, q in quotes
+    )
     problems += [f"the quotation is not in paper [{item.n}]" for item in evidence if not item.found]
-    problems += [f"nothing is quoted from paper [{n}]" for n in citations if n not in {item.n for item in evidence}]
+    problems += [
+        f"nothing is quoted from paper [{n}]"
+        for n in citations
+        if n not in {item.n for item in evidence}
+    ]
     found = [item.quote for item in evidence if item.found]
     cited = [papers[n - 1] for n in citations]
     problems += _number_problems(text, found, cited)
     problems += _name_problems(text, cited)
-    return Sentence(text=text, citations=citations, evidence=evidence, supported=not problems, problems=tuple(problems))
+    return Sentence(
+        text=text,
+        citations=citations,
+        evidence=evidence,
+        supported=not problems,
+        problems=tuple(problems),
+    )
 
 
 def _squeezed(text: str) -> str:
@@ -97,7 +109,10 @@ def _one_notation(number: str) -> str:
 def _number_problems(text: str, quotes: Sequence[str], cited: Sequence[Paper]) -> list[str]:
     without_names = _AUTHOR_YEAR.sub(" ", text)
     quoted = set().union(*(numbers_in(quote) for quote in quotes))
-    problems = [f"the number {number} is not in the quoted evidence" for number in sorted(numbers_in(without_names) - quoted)]
+    problems = [
+        f"the number {number} is not in the quoted evidence"
+        for number in sorted(numbers_in(without_names) - quoted)
+    ]
     whole = [_squeezed(paper.text()) for paper in cited]
     for designation in dict.fromkeys(_DESIGNATION.findall(without_names)):
         if cited and not any(_squeezed(designation) in paper for paper in whole):
@@ -111,7 +126,8 @@ def _name_problems(text: str, cited: Sequence[Paper]) -> list[str]:
         f"{name} {year} is not among the papers it cites"
         for name, year in dict.fromkeys(_AUTHOR_YEAR.findall(text))
         if not any(
-            str(paper.year) == year and any(folded(name) in folded(author) for author in paper.authors)
+            str(paper.year) == year
+            and any(folded(name) in folded(author) for author in paper.authors)
             for paper in cited
         )
     ]

@@ -7,14 +7,40 @@ from pathlib import Path
 import pytest
 
 from app.default_index import default_index_dir
+from indexer.store import Index, open_index
+from tests.papers import build_small_index
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+CONFIGURATION = (
+    "WAYFINDER_INDEX", "WAYFINDER_ENCODER", "WAYFINDER_LLM_BASE_URL", "WAYFINDER_LLM_MODEL",
+    "WAYFINDER_LLM_API_KEY", "WAYFINDER_LLM_TIMEOUT_SECONDS", "WAYFINDER_EMBEDDING_BASE_URL",
+    "OPENAI_API_KEY", "ADS_API_TOKEN", "ADS_DEV_KEY",
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test depends on the keys and settings of whoever runs it."""
+    for name in CONFIGURATION:
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="session")
 def starter_index() -> Path:
     """The index of the starter corpus, built at the first run and kept in the cache."""
     return default_index_dir(None, lambda stage, done, total: None)
+
+
+@pytest.fixture(scope="session")
+def small_index_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index of twelve invented papers."""
+    return build_small_index(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture(scope="session")
+def small_index(small_index_dir: Path) -> Index:
+    """That index, opened."""
+    return open_index(small_index_dir)
 
 
 @pytest.fixture(scope="session")

@@ -58,7 +58,9 @@ def requirements(name: str) -> dict[str, str]:
     lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
     pinned = [line for line in lines if line and not line.startswith(("#", "-r"))]
     for line in pinned:
-        assert re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", line), f"{name}: {line} is not pinned"
+        assert re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.]+", line), (
+            f"{name}: {line} is not pinned"
+        )
     return dict(line.split("==") for line in pinned)
 
 
@@ -77,20 +79,26 @@ def test_each_third_party_package_has_its_owner() -> None:
     for path in python_files(*PACKAGES):
         name = str(path.relative_to(ROOT))
         for package in imported(path) & set(OWNERS):
-            assert name in OWNERS[package], f"{name} imports {package}, which {OWNERS[package]} owns"
+            assert name in OWNERS[package], (
+                f"{name} imports {package}, which {OWNERS[package]} owns"
+            )
 
 
 def test_imports_and_requirements_are_the_same_set() -> None:
     third_party = set().union(*(imported(p) for p in python_files(*PACKAGES)))
     third_party -= set(sys.stdlib_module_names) | set(PACKAGES)
-    required = {import_name(d) for d in requirements("requirements.txt") if d not in USED_NOT_IMPORTED}
+    required = {
+        import_name(d) for d in requirements("requirements.txt") if d not in USED_NOT_IMPORTED
+    }
     assert third_party == required
 
 
 def test_gpu_requirements_differ_in_faiss_alone() -> None:
     cpu, gpu = requirements("requirements.txt"), requirements("requirements-gpu.txt")
     assert set(cpu) ^ set(gpu) == {"faiss-cpu", "faiss-gpu"}
-    assert {k: v for k, v in cpu.items() if k != "faiss-cpu"} == {k: v for k, v in gpu.items() if k != "faiss-gpu"}
+    assert {k: v for k, v in cpu.items() if k != "faiss-cpu"} == {
+        k: v for k, v in gpu.items() if k != "faiss-gpu"
+    }
 
 
 def test_requirements_are_what_is_installed() -> None:
@@ -101,13 +109,25 @@ def test_requirements_are_what_is_installed() -> None:
 def test_every_requirement_has_its_reason() -> None:
     decisions = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8")
     for distribution in requirements("requirements.txt") | requirements("requirements-dev.txt"):
-        assert f"`{distribution}`" in decisions, f"docs/decisions.md gives no reason for {distribution}"
+        assert f"`{distribution}`" in decisions, (
+            f"docs/decisions.md gives no reason for {distribution}"
+        )
 
 
 def test_importing_retrieval_is_light() -> None:
     code = "import sys, retrieval; print(sorted({m.split('.')[0] for m in sys.modules}))"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
-    for heavy in ("streamlit", "slack_bolt", "ads", "torch", "transformers", "langchain_openai", "llama_index"):
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout
+    for heavy in (
+        "streamlit",
+        "slack_bolt",
+        "ads",
+        "torch",
+        "transformers",
+        "langchain_openai",
+        "llama_index",
+    ):
         assert f"'{heavy}'" not in loaded
 
 
@@ -122,9 +142,13 @@ def test_the_readmes_file_tree_is_the_tree() -> None:
     for path in python_files(*PACKAGES):
         if path.name != "__init__.py":
             name = path.relative_to(ROOT)
-            assert re.search(rf"^\s+{re.escape(path.name)}\s+\S", readme, re.M), f"{name} has no clause in README.md"
+            assert re.search(rf"^\s+{re.escape(path.name)}\s+\S", readme, re.M), (
+                f"{name} has no clause in README.md"
+            )
     for name in re.findall(r"^\s{4,}([a-z_]+\.py)\s", readme, re.M):
-        assert any(p.name == name for p in python_files(*PACKAGES)), f"README.md lists {name}, which does not exist"
+        assert any(p.name == name for p in python_files(*PACKAGES)), (
+            f"README.md lists {name}, which does not exist"
+        )
 
 
 def test_the_readmes_commands_and_flags_exist() -> None:
@@ -141,7 +165,11 @@ def test_the_readmes_commands_and_flags_exist() -> None:
         while words and hasattr(command, "commands"):
             assert words[0] in command.commands, f"README.md: wayfinder {line}"
             command = command.commands[words.pop(0)]
-        flags = {flag for parameter in command.params for flag in parameter.opts + parameter.secondary_opts}
+        flags = {
+            flag
+            for parameter in command.params
+            for flag in parameter.opts + parameter.secondary_opts
+        }
         for flag in re.findall(r"(?<=\s)--?[a-z][a-z-]*", " " + " ".join(words)):
             assert flag in flags, f"README.md: wayfinder {line} uses {flag}"
 

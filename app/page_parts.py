@@ -1,0 +1,280 @@
+"""Pieces of the page. All text of papers, models and visitors passes through `escape` or `literal`."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+
+import streamlit as st
+
+from indexer.store import Index
+from indexer.weights import UNKNOWN_YEAR
+from retrieval.records import Answer, Hit, Mode, SearchFilters, SearchSettings, Sentence
+
+_STYLE = """
+<style>
+.block-container { max-width: 46rem; padding-top: 3.6rem; }
+.wf-name { font: 600 1.9rem/1.2 Georgia, 'Times New Roman', serif; letter-spacing: -.01em; margin: 0; }
+.wf-motto { opacity: .75; margin: .1rem 0 .6rem; }
+.wf-answer { font: 1.08rem/1.65 Georgia, 'Times New Roman', serif; margin: .4rem 0 .8rem; overflow-wrap: anywhere; }
+.wf-answer p { margin: 0 0 .7rem; }
+.wf-kind { font-size: .82rem; opacity: .78; margin: 0 0 .2rem; }
+.wf-cite { font: 600 .76rem/1 'Source Sans', sans-serif; text-decoration: none !important; padding: .12rem .36rem; margin-left: .15rem;
+  border-radius: .5rem; vertical-align: .12em; color: inherit !important;
+  background: color-mix(in srgb, currentColor 13%, transparent); }
+.wf-cite:hover, .wf-cite:focus { background: color-mix(in srgb, currentColor 28%, transparent); outline: 2px solid currentColor; }
+.wf-doubt { text-decoration: underline dotted color-mix(in srgb, currentColor 40%, #c2410c) .12em; text-underline-offset: .22em; }
+.wf-why { font: .84rem/1.4 'Source Sans', sans-serif; color: color-mix(in srgb, currentColor 45%, #c2410c); margin-left: .3rem; }
+.wf-paper { overflow-wrap: anywhere; scroll-margin-top: 4rem; }
+.wf-paper h3 { font-size: 1.08rem; font-weight: 600; line-height: 1.35; margin: 0; padding: 0; }
+.wf-paper .n { opacity: .7; margin-right: .45rem; font-variant-numeric: tabular-nums; }
+.wf-facts { font-size: .86rem; opacity: .82; margin: .2rem 0; }
+.wf-facts a { color: inherit; text-decoration: underline; text-underline-offset: .15em; }
+.wf-quote { border-left: 3px solid color-mix(in srgb, currentColor 30%, transparent); padding: .1rem 0 .1rem .7rem; margin: .5rem 0;
+  font: .95rem/1.5 Georgia, 'Times New Roman', serif; }
+.wf-why-here { display: flex; flex-wrap: wrap; gap: .3rem 1.1rem; font-size: .76rem; opacity: .85; margin-top: .35rem; }
+.wf-bar { display: inline-block; width: 3.4rem; height: .42rem; border-radius: .3rem; margin-left: .35rem; vertical-align: .06em;
+  background: color-mix(in srgb, currentColor 14%, transparent); }
+.wf-bar i { display: block; height: 100%; border-radius: .3rem; background: color-mix(in srgb, currentColor 62%, transparent); }
+</style>
+"""
+
+_MODES: dict[Mode, str] = {"hybrid": "Both", "dense": "Meaning", "lexical": "Words"}
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+.!|~$<>:^=&-])")
+
+
+def escape(text: str) -> str:
+    """Text as HTML text: nothing in it is markup."""
+    return html.escape(text, quote=True)
+
+
+def literal(text: str) -> str:
+    """Text as Streamlit Markdown that shows exactly that text: no markup, LaTeX, icon or colour."""
+    return _MARKDOWN.sub(r"\\\1", text.replace("\n", " "))
+
+
+def style() -> None:
+    """The page's style sheet; colours follow Streamlit's light or dark theme."""
+    st.html(_STYLE)
+
+
+def masthead() -> None:
+    """Name and one line."""
+    st.html(
+        '<h1 class="wf-name">Wayfinder</h1><p class="wf-motto">Answers from the astronomical literature, every sentence with its paper.</p>'
+    )
+
+
+def sidebar(index: Index, *, llm_enabled: bool) -> tuple[SearchSettings, bool, int]:
+    """Filters, weights and facts about the index; return the settings, offline or not, papers to read."""
+    with st.sidebar:
+        st.subheader("Which papers")
+        first, second = st.columns(2)
+        since = first.number_input("From year", 1500, 2100, None, placeholder="any")
+        until = second.number_input("To year", 1500, 2100, None, placeholder="any")
+        min_citations = st.number_input(
+            "Citations at least",
+            0,
+            None,
+            None,
+            placeholder="any",
+            help="Papers whose count is unknown are left out.",
+        )
+        author = (
+            st.text_input("Author", placeholder="Riess, or Riess, A", max_chars=100).strip() or None
+        )
+        facility = (
+            st.text_input("Names the facility", placeholder="JWST", max_chars=100).strip() or None
+        )
+        st.subheader("Which first")
+        mode = st.segmented_control(
+            "Search by words and meaning",
+            list(_MODES),
+            default="hybrid",
+            required=True,
+            format_func=_MODES.__getitem__,
+        )
+        recency = st.slider(
+            "Prefer recent papers",
+            0.0,
+            1.0,
+            0.0,
+            0.05,
+            help="0 ignores the date. At 1, a paper of today outweighs the best match of long ago.",
+        )
+        half_life = st.slider(
+            "Recent means",
+            0.5,
+            20.0,
+            5.0,
+            0.5,
+            format="%g years",
+            help="After this time a paper's bonus has halved.",
+            disabled=not recency,
+        )
+        impact = st.slider(
+            "Prefer cited papers",
+            0.0,
+            1.0,
+            0.0,
+            0.05,
+            help="Compares a paper with papers of its own year; unknown counts are neutral.",
+        )
+        n_papers = st.slider("Papers to read", 3, 20, 8)
+        offline = llm_enabled and st.toggle("Quote only, no language model")
+        _about(index)
+    filters = SearchFilters(
+        since=since,
+        until=until,
+        min_citations=min_citations or None,
+        author=author,
+        facility=facility,
+    )
+    settings = SearchSettings(
+        mode=mode, filters=filters, recency=recency, impact=impact, half_life_years=half_life
+    )
+    return settings, offline, n_papers
+
+
+def _about(index: Index) -> None:
+    manifest = index.manifest
+    years = index.year[index.year != UNKNOWN_YEAR]
+    span = f"{int(years.min())} to {int(years.max())}" if len(years) else "years unknown"
+    st.divider()
+    st.caption(
+        f"**{literal(_index_name(index))}** · {manifest.n_papers:,} papers, {span}  \n"
+        f"As of {manifest.as_of} · {literal(manifest.encoder)} · snapshot {manifest.snapshot[:8]}"
+    )
+
+
+def _index_name(index: Index) -> str:
+    return "Starter corpus" if index.manifest.sources == ("starter",) else index.path.name
+
+
+class GrowingAnswer:
+    """The answer while it is being written."""
+
+    def __init__(self) -> None:
+        self.papers: Sequence[Hit] = ()
+        self._sentences: list[Sentence] = []
+        self._place = st.empty()
+
+    def add(self, sentence: Sentence) -> None:
+        """Show one more sentence."""
+        self._sentences.append(sentence)
+        self._place.html(_paragraphs(self._sentences, self.papers, by_paper=False))
+
+
+def answer(answer: Answer) -> None:
+    """The finished answer, how it was made, and what was not done."""
+    for note in answer.degraded:
+        st.warning(literal(note))
+    if answer.refused:
+        st.info(literal(answer.reason))
+        return
+    text = _paragraphs(answer.sentences, answer.papers, by_paper=answer.mode == "extractive")
+    st.html(f'<p class="wf-kind">{escape(_kind(answer))}</p>{text}')
+
+
+def papers(answer: Answer) -> None:
+    """A card per paper, in the answer's order, with what is quoted from it."""
+    if not answer.papers:
+        return
+    st.subheader("Nearest papers" if answer.refused else "Papers", anchor=False)
+    quotes: dict[int, list[str]] = {}
+    for sentence in answer.sentences:
+        for item in sentence.evidence:
+            if item.found and item.quote not in quotes.setdefault(item.n, []):
+                quotes[item.n].append(item.quote)
+    for n, hit in enumerate(answer.papers, 1):
+        with st.container(border=True):
+            st.html(_card(n, hit, quotes.get(n, []), answer.search.settings))
+            with st.expander("Abstract"):
+                st.html(f'<div class="wf-paper">{escape(hit.paper.plain_abstract)}</div>')
+
+
+def _kind(answer: Answer) -> str:
+    n_cited = len({n for sentence in answer.sentences for n in sentence.citations})
+    papers_cited = f"{n_cited} paper{'' if n_cited == 1 else 's'}"
+    if answer.mode == "extractive":
+        return (
+            f"Quoted word for word from {papers_cited}, chosen from {answer.search.n_candidates:,}"
+        )
+    checked = sum(sentence.supported for sentence in answer.sentences)
+    return f"Written by {answer.usage.model} from {papers_cited} · {checked} of {len(answer.sentences)} sentences passed their checks"
+
+
+def _paragraphs(sentences: Sequence[Sentence], hits: Sequence[Hit], *, by_paper: bool) -> str:
+    """The sentences; a new paragraph where one paper has been quoted and the next begins."""
+    paragraphs: list[list[str]] = []
+    previous: tuple[int, ...] = ()
+    for sentence in sentences:
+        if not paragraphs or (by_paper and sentence.citations != previous):
+            paragraphs.append([])
+        paragraphs[-1].append(_sentence(sentence, hits))
+        previous = sentence.citations
+    body = "".join("<p>" + " ".join(paragraph) + "</p>" for paragraph in paragraphs)
+    return f'<div class="wf-answer">{body}</div>'
+
+
+def _sentence(sentence: Sentence, hits: Sequence[Hit]) -> str:
+    marks = "".join(_mark(n, hits) for n in sentence.citations)
+    if sentence.supported:
+        return f"<span>{escape(sentence.text)}{marks}</span>"
+    why = escape("Not supported: " + "; ".join(sentence.problems) + ".")
+    return f'<span><span class="wf-doubt">{escape(sentence.text)}</span>{marks}<span class="wf-why">{why}</span></span>'
+
+
+def _mark(n: int, hits: Sequence[Hit]) -> str:
+    paper = hits[n - 1].paper
+    label = escape(f"{paper.author_label} {paper.year or ''}: {paper.plain_title}")
+    return f'<a class="wf-cite" href="#paper-{n}" target="_self" title="{label}" aria-label="Paper {n}, {label}">{n}</a>'
+
+
+def _card(n: int, hit: Hit, quotes: Sequence[str], settings: SearchSettings) -> str:
+    paper = hit.paper
+    names = "; ".join(paper.authors[:4]) + (
+        f" and {len(paper.authors) - 4} more" if len(paper.authors) > 4 else ""
+    )
+    citations = (
+        "citations unknown"
+        if paper.citation_count is None
+        else f"{paper.citation_count:,} citations"
+    )
+    facts = [
+        names or "authors unknown",
+        paper.journal or "",
+        str(paper.year or "year unknown"),
+        citations,
+    ]
+    doi = f"https://doi.org/{paper.doi}" if paper.doi else None
+    links = [
+        f'<a href="{escape(url)}" target="_blank" rel="noopener">{name}</a>'
+        for name, url in (("ADS", paper.ads_url), ("arXiv", paper.arxiv_url), ("DOI", doi))
+        if url
+    ]
+    shown = "".join(f'<div class="wf-quote">{escape(quote)}</div>' for quote in quotes)
+    return (
+        f'<div class="wf-paper" id="paper-{n}"><h3><span class="n">{n}</span>{escape(paper.plain_title)}</h3>'
+        f'<p class="wf-facts">{escape(" · ".join(fact for fact in facts if fact))}'
+        f"{' · ' if links else ''}{' · '.join(links)}</p>{shown}{_why_here(hit, settings)}</div>"
+    )
+
+
+def _why_here(hit: Hit, settings: SearchSettings) -> str:
+    """The parts of the score as small bars with their numbers."""
+    parts = [
+        ("meaning", hit.parts.dense, settings.mode != "lexical"),
+        ("words", hit.parts.lexical, settings.mode != "dense"),
+    ]
+    parts += [
+        ("recent", hit.parts.recency, settings.recency > 0),
+        ("cited", hit.parts.impact, settings.impact > 0),
+    ]
+    bars = "".join(
+        f'<span>{name} {value:.2f}<span class="wf-bar"><i style="width:{100 * value:.0f}%"></i></span></span>'
+        for name, value, shown in parts
+        if shown
+    )
+    return f'<div class="wf-why-here" aria-label="Why this paper is here">{bars}</div>'

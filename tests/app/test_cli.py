@@ -1,0 +1,295 @@
+"""The command line as outside programs use it: a real process. Run: pytest tests/app/test_cli.py"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.llm_server import KEY, LLMServer, Reply, sentence
+from tests.papers import PAPERS, write_jsonl
+
+COMMAND = [str(Path(sys.executable).with_name("wayfinder"))]
+
+
+def wayfinder(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    import os
+
+    return subprocess.run(
+        [*COMMAND, *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+def rows(done: subprocess.CompletedProcess[str]) -> list[dict]:  # type: ignore[type-arg]
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_search_prints_one_json_object_a_line(small_index_dir: Path) -> None:
+    found = rows(
+        wayfinder(
+            "search",
+            "repeating fast radio burst",
+            "--index",
+            str(small_index_dir),
+            "-k",
+            "3",
+            "--json",
+        )
+    )
+    assert [row["rank"] for row in found] == [1, 2, 3]
+    assert found[0]["bibcode"] == "2021Natur.590...50J"
+    assert {
+        "rank",
+        "score",
+        "bibcode",
+        "arxiv_id",
+        "title",
+        "year",
+        "citation_count",
+        "parts",
+    } <= set(found[0])
+    assert set(found[0]["parts"]) == {"dense", "lexical", "relevance", "recency", "impact"}
+
+
+def test_search_flags_narrow_and_weight(small_index_dir: Path) -> None:
+    words = ("search", "black holes and galaxies", "--index", str(small_index_dir), "--json", "--mode", "hybrid", "--since", "2024",
+             "--until", "2025", "--min-citations", "3", "--author", "Chen", "--recency", "0.2", "--impact", "0.1")  # fmt: skip
+    assert [row["arxiv_id"] for row in rows(wayfinder(*words))] == ["2402.00002"]
+    assert (
+        rows(
+            wayfinder(
+                "search", "planets", "--index", str(small_index_dir), "--json", "--facility", "JWST"
+            )
+        )[0]["year"]
+        == 2023
+    )
+
+
+def test_a_file_of_queries_is_answered_in_order(small_index_dir: Path, tmp_path: Path) -> None:
+    asked = [
+        {"query_id": "b", "query": "water on a warm Neptune"},
+        {"query_id": "a", "query": "Hubble constant"},
+    ]
+    queries = write_jsonl(tmp_path / "q.jsonl", asked)
+    found = rows(
+        wayfinder(
+            "search",
+            "--queries",
+            str(queries),
+            "--index",
+            str(small_index_dir),
+            "--json",
+            "-k",
+            "2",
+        )
+    )
+    assert [(row["query_id"], row["query"], len(row["hits"])) for row in found] == [
+        ("b", "water on a warm Neptune", 2), ("a", "Hubble constant", 2),
+    ]  # fmt: skip
+    assert found[0]["hits"][0]["bibcode"] == "2023A&A...670...10G"
+    queries.write_text(
+        '{"query_id": "x", "query": ""}\nnonsense\n{"query_id": "y", "query": "stars"}\n'
+    )
+    done = wayfinder(
+        "search", "--queries", str(queries), "--index", str(small_index_dir), "--json", "-k", "1"
+    )
+    assert done.returncode == 2
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(bool(a["hits"]), "error" in a) for a in answers] == [
+        (False, True),
+        (False, True),
+        (True, False),
+    ]
+    assert "2 of the lines" in done.stderr
+
+
+def test_similar_and_status(small_index_dir: Path) -> None:
+    found = rows(
+        wayfinder(
+            "similar", "2021Natur.590...50J", "--index", str(small_index_dir), "-k", "2", "--json"
+        )
+    )
+    assert found[0]["arxiv_id"] == "2504.00007"
+    (status,) = rows(wayfinder("index", "status", str(small_index_dir), "--json", "--verify"))
+    assert (status["n_papers"], status["encoder"], status["as_of"]) == (
+        12,
+        "all-MiniLM-L6-v2",
+        "2026-06-30",
+    )
+    assert status["years"]["1871"] == 1
+    page = wayfinder("index", "status", str(small_index_dir)).stdout
+    assert "12, 1871 to 2025" in page
+    assert "12 read = 12 indexed + 0 merged + 0 skipped" in page
+
+
+def test_ask_with_and_without_a_model(small_index_dir: Path) -> None:
+    question = "How do jets suppress star formation?"
+    (offline,) = rows(
+        wayfinder("ask", question, "--index", str(small_index_dir), "--json", "--offline")
+    )
+    assert {"answer", "sentences", "papers", "refused", "mode"} <= set(offline)
+    assert {"text", "citations", "supported", "evidence"} <= set(offline["sentences"][0])
+    assert offline["mode"] == "extractive"
+    assert [p["n"] for p in offline["papers"]] == list(range(1, len(offline["papers"]) + 1))
+    n = next(p["n"] for p in offline["papers"] if p["arxiv_id"] == "2401.00001")
+    quote = "the star formation rate falls by a factor of 12.5"
+    with LLMServer([Reply(sentence("It falls 12.5 times.", (n, quote)))]) as server:
+        settings = {"WAYFINDER_LLM_BASE_URL": server.base_url, "OPENAI_API_KEY": KEY}
+        done = wayfinder(
+            "ask",
+            question,
+            "--index",
+            str(small_index_dir),
+            "--json",
+            "--style",
+            "brief",
+            "--audience",
+            "student",
+            "--language",
+            "Spanish",
+            **settings,
+        )
+    (answer,) = rows(done)
+    assert answer["sentences"] == [
+        {
+            "text": "It falls 12.5 times.",
+            "citations": [n],
+            "supported": True,
+            "problems": [],
+            "evidence": [{"n": n, "quote": quote, "found": True}],
+        }
+    ]
+    system = server.requests[0]["messages"][0]["content"]
+    assert all(
+        words in system for words in ("one or two sentences", "Spanish", "first-year student")
+    )
+    assert KEY not in done.stdout + done.stderr
+    people = wayfinder("ask", question, "--index", str(small_index_dir)).stdout
+    assert "Almeida & Brandt (2024) write" in people
+    assert "[1]" in people
+
+
+def test_build_says_what_became_of_every_record(tmp_path: Path) -> None:
+    source = write_jsonl(tmp_path / "p.jsonl", [*PAPERS[:3], PAPERS[0], {"title": "no abstract"}])
+    done = wayfinder(
+        "index",
+        "build",
+        "--from",
+        str(source),
+        "--out",
+        str(tmp_path / "i"),
+        "--as-of",
+        "2026-01-01",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "5 records read = 3 indexed + 1 merged + 1 skipped" in done.stdout
+    assert "skipped 1: no abstract (first: no abstract)" in done.stdout
+    assert "encoding" in done.stderr
+    (summary,) = rows(
+        wayfinder(
+            "index",
+            "build",
+            "--from",
+            str(source),
+            "--from",
+            str(source),
+            "--out",
+            str(tmp_path / "i"),
+            "--json",
+            "-q",
+            "--limit",
+            "2",
+        )
+    )
+    assert (summary["indexed"], summary["encoder"]) == (1, "all-MiniLM-L6-v2") or summary[
+        "indexed"
+    ] == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (["search", "", "--index", "{index}"], 2, "question is empty"),
+        (["search", "x", "--index", "{index}"], 2, "only 'x'"),
+        (["search", "stars", "-k", "0", "--index", "{index}"], 2, "k is 0"),
+        (["search", "stars", "-k", "1000000000", "--index", "{index}"], 2, "ask for 1 to 1000"),
+        (["search", "stars", "--mode", "magic", "--index", "{index}"], 2, "mode is 'magic'"),
+        (
+            ["search", "stars", "--since", "3000", "--until", "1800", "--index", "{index}"],
+            2,
+            "3000 to 1800",
+        ),
+        (["search", "--index", "{index}"], 2, "either a QUERY or --queries"),
+        (["search", "stars", "--index", "/nowhere"], 2, "no index at /nowhere"),
+        (["search", "stars", "--no-such-flag"], 2, "no-such-flag"),
+        (["similar", "9999.1", "--index", "{index}"], 2, "No paper with identifier"),
+        (["ask", " ", "--index", "{index}"], 2, "question is empty"),
+        (["ask", "stars", "--audience", "cats", "--index", "{index}"], 2, "audience is 'cats'"),
+        (["index", "status", "/nowhere"], 2, "no index at /nowhere"),
+        (
+            ["index", "build", "--from", "/nowhere.jsonl", "--out", "{tmp}/x"],
+            2,
+            "no file /nowhere.jsonl",
+        ),
+        (["index", "build", "--from", "ads:stars", "--out", "{tmp}/x"], 2, "ADS_API_TOKEN"),
+        (
+            ["index", "build", "--from", "starter", "--out", "{tmp}/x", "--encoder", "/no/model"],
+            1,
+            "cannot be loaded",
+        ),
+        (["serve", "--index", "/nowhere"], 2, "no index at /nowhere"),
+        (["eval", "single", "--questions", "/nowhere", "--index", "{index}"], 2, "cannot be read"),
+    ],
+)
+def test_mistakes_are_words_and_a_status(
+    words: list[str], status: int, message: str, small_index_dir: Path, tmp_path: Path
+) -> None:
+    done = wayfinder(
+        *(w.format(index=small_index_dir, tmp=tmp_path) for w in words),
+        HOME=str(tmp_path),
+        WAYFINDER_CACHE=str(Path.home() / ".cache" / "wayfinder"),
+    )
+    assert done.returncode == status, done.stderr
+    assert message in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_help_is_a_page_for_astronomers() -> None:
+    page = wayfinder("--help").stdout
+    for words in (
+        "Search the astronomical literature",
+        "wayfinder ask",
+        "index",
+        "search",
+        "similar",
+        "ask",
+        "serve",
+        "eval",
+    ):
+        assert words in page
+
+
+def test_no_command_prints_a_traceback_when_the_reader_leaves(small_index_dir: Path) -> None:
+    line = f"{COMMAND[0]} search 'black holes' --index {small_index_dir} --json -k 100 | head -1"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["rank"] == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_the_starter_corpus_is_the_default(starter_index: Path) -> None:
+    found = rows(wayfinder("search", "the image of the black hole in M87", "--json", "-k", "3"))
+    assert any("M87" in row["title"] for row in found)
+    assert read_count(starter_index) == 459
+
+
+def read_count(index: Path) -> int:
+    return int(json.loads((index / "manifest.json").read_text())["n_papers"])

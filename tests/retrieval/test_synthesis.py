@@ -1,0 +1,86 @@
+"""Prompts and the shapes that models reply in. Run: pytest tests/retrieval/test_synthesis.py"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from indexer.records import Paper
+from retrieval.synthesis import AnswerStyle, prompts, read_drafts, render
+from retrieval.verify import Draft
+
+GOLDEN = Path(__file__).with_name("golden_prompt.txt")
+ONE = '{"text": "Jets heat gas.", "citations": [1], "quotes": [{"n": 1, "quote": "jets heat the gas"}]}'
+TWO = '{"text": "Gas cools.", "citations": [2, 3], "quotes": []}'
+FIRST = Draft("Jets heat gas.", (1,), ((1, "jets heat the gas"),))
+SECOND = Draft("Gas cools.", (2, 3), ())
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 1000])
+@pytest.mark.parametrize(
+    ("reply", "drafts"),
+    [
+        (f"{ONE}\n{TWO}\n", [FIRST, SECOND]),
+        (f"```json\n{ONE}\n{TWO}\n```", [FIRST, SECOND]),
+        (f"[{ONE},\n {TWO}]", [FIRST, SECOND]),
+        (f'{{"sentences": [{ONE}, {TWO}]}}', [FIRST, SECOND]),
+        ('{\n  "text": "Gas cools.",\n  "citations": [2, 3]\n}', [SECOND]),
+        (f"Here is the answer:\n{ONE}", [FIRST]),
+        (f'{ONE}\n{{"text": "cut', [FIRST]),
+        ('{"text": "Gas cools [2, 3].", "citations": []}', [Draft("Gas cools.", (2, 3), ())]),
+        ("Jets heat gas [1]. Gas cools.[2][3]", [Draft("Jets heat gas.", (1,), ()), SECOND]),
+        ("", []),
+        ("   \n", []),
+        ('{"text": 5}\n{"citations": [1]}\nnull', []),
+        (
+            '{"text": "Odd.", "citations": ["x", true, 1], "quotes": [7, {"n": "1"}]}',
+            [Draft("Odd.", (1,), ())],
+        ),
+    ],
+)
+def test_drafts_are_read_in_whatever_shape_they_come(
+    reply: str, drafts: list[Draft], chunk: int
+) -> None:
+    pieces = [reply[i : i + chunk] for i in range(0, len(reply), chunk)]
+    assert list(read_drafts(pieces)) == drafts
+
+
+def test_a_sentence_is_given_before_the_stream_ends() -> None:
+    def stream():
+        yield ONE + "\n"
+        raise AssertionError("read on before the first sentence was given")
+
+    assert next(read_drafts(stream())) == FIRST
+
+
+def test_an_endless_stream_ends() -> None:
+    def endless():
+        n = 0
+        while True:
+            n += 1
+            yield f'{{"text": "Sentence {n}.", "citations": [1]}}\n'
+
+    assert len(list(read_drafts(endless()))) == 40
+
+
+def test_a_placeholder_without_a_value_is_an_error() -> None:
+    with pytest.raises(ValueError, match="question"):
+        render("{papers} {question}", papers="x")
+    with pytest.raises(ValueError, match="extra"):
+        render("{papers}", papers="x", extra="y")
+
+
+def test_the_prompt_is_the_golden_one() -> None:
+    papers = [
+        Paper(
+            "Jets heat {halos}",
+            "We find $10^{44}$ erg/s.",
+            bibcode="2024ApJ...900....1A",
+            authors=("Almeida, R.",),
+            year=2024,
+        ),
+        Paper("Undated", "No year here."),
+    ]
+    system, user = prompts("Do jets heat {gas}?", papers, AnswerStyle(), fence="FENCE")
+    assert f"{system}\n=====\n{user}" == GOLDEN.read_text(encoding="utf-8")

@@ -1,0 +1,106 @@
+"""Checks of sentences against papers. Run: pytest tests/retrieval/test_verify.py"""
+
+from __future__ import annotations
+
+import pytest
+
+from indexer.records import Paper
+from retrieval.sentences import split_sentences
+from retrieval.verify import Draft, check_sentence, numbers_in, stands_in
+
+PAPER = Paper(
+    title="The H$\\alpha$ luminosity of NGC 1068",
+    abstract="We measure a flux of $3.2\\times10^{-14}$ erg/s at 20-55 degrees. The mass is 1,204 M$_\\odot$ with a "
+    "signal-\nto-noise of 5.0. No wind is seen in M31.",
+    authors=("Muñoz, A.", "Li, B."),
+    year=2021,
+)
+
+
+@pytest.mark.parametrize(
+    ("quote", "found"),
+    [
+        ("the mass is 1,204 M_⊙ with", True),
+        ("The  mass is 1,204 M$_{\\odot}$ with a signal-to-noise", True),
+        ("signal to noise of 5.0", True),
+        ("a flux of 3.2×10^-14 erg/s", True),
+        ("The Hα luminosity of NGC 1068", True),
+        ("the mass is 1,205 M_⊙ with", False),
+        ("a wind is seen in M31", False),
+        ("No wind", False),  # too short to be evidence
+        ("", False),
+    ],
+)
+def test_quotations_stand_in_the_paper_or_not(quote: str, found: bool) -> None:
+    assert stands_in(quote, PAPER) is found
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("67.8 ± 0.7 km/s/Mpc", {"67.8", "0.7"}),
+        ("1,204 galaxies at z = 10", {"1204", "10"}),
+        ("between 20-55 degrees", {"20", "55"}),
+        ("5.0 and 5", {"5"}),
+        ("M31, NGC 1068, GW170817, K2-18b, 3C 273", set()),
+        ("about 30% of redshift 10 galaxies", {"30", "10"}),
+    ],
+)
+def test_numbers_are_found_and_designations_are_not(text: str, numbers: set[str]) -> None:
+    assert numbers_in(text) == numbers
+
+
+def checked(text: str, quote: str) -> tuple[str, ...]:
+    return check_sentence(Draft(text, (1,), ((1, quote),)), [PAPER]).problems
+
+
+def test_a_sentence_with_true_quotation_and_numbers_is_supported() -> None:
+    quote = "The mass is 1,204 M$_\\odot$ with a signal-to-noise of 5.0"
+    sentence = check_sentence(
+        Draft("Muñoz and Li (2021) weigh NGC 1068 at 1204 suns.", (1, 1), ((1, quote),)), [PAPER]
+    )
+    assert sentence.supported
+    assert sentence.citations == (1,)
+    assert sentence.text_with_citations().endswith("suns. [1]")
+
+
+def test_numbers_names_and_objects_must_agree() -> None:
+    quote = "The mass is 1,204 M$_\\odot$ with"
+    assert checked("It weighs 1205 suns.", quote) == (
+        "the number 1205 is not in the quoted evidence",
+    )
+    assert checked("Smith & Li (2021) weigh it.", quote) == (
+        "Smith 2021 is not among the papers it cites",
+    )
+    assert checked("Muñoz et al. (2019) weigh it.", quote) == (
+        "Muñoz 2019 is not among the papers it cites",
+    )
+    assert checked("NGC 1069 is heavy.", quote) == ("NGC 1069 is not in the papers it cites",)
+    assert checked("M31 is heavy.", quote) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        (
+            "We follow Smith et al. 2020 here. It works.",
+            ["We follow Smith et al. 2020 here.", "It works."],
+        ),
+        ("See Fig. 3 and Sect. 4. Done.", ["See Fig. 3 and Sect. 4.", "Done."]),
+        (
+            "This holds, e.g. NGC 1068, i.e. a Seyfert. Good.",
+            ["This holds, e.g. NGC 1068, i.e. a Seyfert.", "Good."],
+        ),
+        (
+            "At z ~ 6.5 galaxies are small. They grow.",
+            ["At z ~ 6.5 galaxies are small.", "They grow."],
+        ),
+        ("J. Smith saw it. So did M. Li.", ["J. Smith saw it.", "So did M. Li."]),
+        ("H0 = 73.0 km/s/Mpc. The tension stays.", ["H0 = 73.0 km/s/Mpc.", "The tension stays."]),
+        ("Disc vs. halo: approx. 3 kpc. End.", ["Disc vs. halo: approx. 3 kpc.", "End."]),
+        ("", []),
+        ("No full stop", ["No full stop"]),
+    ],
+)
+def test_sentences_are_split_as_astronomers_read_them(text: str, sentences: list[str]) -> None:
+    assert split_sentences(text) == sentences
