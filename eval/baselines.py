@@ -7,14 +7,14 @@ weights that are each divided by their maximum: keywords 0.1 + 0.1 per match, ti
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from indexer.store import Index
-from indexer.tokens import tokens
 from retrieval import search
 from retrieval.records import SearchSettings
 
@@ -24,6 +24,7 @@ Floats = npt.NDArray[np.float64]
 
 RRF_K = 60
 PATHFINDER_CANDIDATES = 1000
+SHORTEST_KEYWORD = 4
 SMALLEST_DISTANCE = 1e-6  # an exact match would divide by zero
 
 
@@ -89,10 +90,14 @@ def similarity(cosine: Floats) -> Floats:
     return _over_maximum(1.0 / np.maximum(2.0 - 2.0 * cosine, SMALLEST_DISTANCE))
 
 
-def keyword_weight(question: str, texts: list[str]) -> Floats:
-    """0.1 + 0.1 per question keyword in the text, over its maximum."""
-    wanted = set(tokens(question))
-    return _over_maximum(np.array([0.1 + 0.1 * len(wanted & set(tokens(text))) for text in texts]))
+def keyword_weight(question: str, texts: Sequence[str]) -> Floats:
+    """0.1 + 0.1 per question word of four letters or more found in the text, over its maximum."""
+    wanted = {
+        word for word in re.findall(r"\w+", question.lower()) if len(word) >= SHORTEST_KEYWORD
+    }
+    return _over_maximum(
+        np.array([0.1 + 0.1 * sum(w in text.lower() for w in wanted) for text in texts])
+    )
 
 
 def time_weight(age_years: Floats) -> Floats:

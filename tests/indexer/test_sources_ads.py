@@ -99,7 +99,7 @@ def test_all_pages_come_with_all_fields_in_the_search_call() -> None:
     records = ads.read()
     assert [r["bibcode"] for r in records] == [document(i)["bibcode"] for i in range(100)]
     assert len(ads.queries) == 4, "three pages and the empty one, no call per paper"
-    assert set(["abstract", "citation_count", "reference", "facility", "bibgroup"]) <= set(
+    assert {"abstract", "citation_count", "reference", "facility", "bibgroup"} <= set(
         ads.queries[0]["fl"][0].split(",") + ads.queries[0]["fl"]
     )
     assert records[3]["arxiv_id"] == "arXiv:2401.00003"

@@ -110,7 +110,7 @@ def test_every_flipped_byte_is_found_and_its_part_named(index_dir: Path) -> None
             IndexCorrupt,
             "manifest",
         ),
-        (lambda d: shutil.rmtree(d), IndexMissing, "There is no index at"),
+        (shutil.rmtree, IndexMissing, "There is no index at"),
         (lambda d: (shutil.rmtree(d), d.mkdir()), IndexMissing, "holds no index"),
         (lambda d: (shutil.rmtree(d), d.write_text("x")), IndexMissing, "is a file"),
     ],
@@ -131,7 +131,7 @@ def test_a_newer_schema_and_another_encoder_are_refused(index_dir: Path) -> None
         open_index(index_dir)
     (index_dir / "manifest.json").write_text(json.dumps({**manifest, "weights_sha256": "f" * 64}))
     with pytest.raises(IndexIncompatible, match="all-MiniLM-L6-v2.*ffffffffffff.*53aa51172d14"):
-        open_index(index_dir).encoder  # noqa: B018
+        open_index(index_dir).encoder
     other = replace(read_manifest(index_dir), encoder="other", dimension=8)
     with pytest.raises(IndexIncompatible, match="'other'.*'all-MiniLM-L6-v2'"):
         check_encoder(other, load_encoder("minilm"))
@@ -177,7 +177,7 @@ def test_a_rebuild_replaces_while_readers_read(index_dir: Path, tmp_path: Path) 
         while not done.is_set():
             try:
                 assert read_manifest(index_dir).n_papers in (3, 12)
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:
                 failures.append(error)
 
     reader = threading.Thread(target=read)

@@ -1,0 +1,178 @@
+"""What a person reads on the page, by Streamlit's AppTest. Run: pytest tests/app/test_page.py"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import page_parts
+from tests.llm_server import KEY, LLMServer, Reply, sentence
+from tests.papers import PAPERS, build_small_index
+
+PAGE = str(Path(__file__).resolve().parents[2] / "app" / "page.py")
+
+
+def opened(index: Path, monkeypatch: pytest.MonkeyPatch, *, question: str = "") -> AppTest:
+    monkeypatch.setenv("WAYFINDER_INDEX", str(index))
+    test = AppTest.from_file(PAGE, default_timeout=60)
+    if question:
+        test.query_params["q"] = question
+    return test.run()
+
+
+def asked(index: Path, monkeypatch: pytest.MonkeyPatch, question: str) -> AppTest:
+    test = opened(index, monkeypatch)
+    test.text_input(key="question").set_value(question)
+    return test.button[0].click().run()
+
+
+def words(test: AppTest) -> str:
+    """Everything on the page, markup taken off."""
+    html = " ".join(element.proto.body for element in test.get("html"))
+    others = [
+        e.value
+        for kind in ("info", "warning", "error", "caption", "subheader")
+        for e in test.get(kind)
+    ]
+    return re.sub(r"<style>.*?</style>|<[^>]+>", " ", html, flags=re.DOTALL) + " ".join(
+        map(str, others)
+    )
+
+
+def test_the_first_visit_says_what_this_is_and_offers_questions(
+    small_index_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = opened(small_index_dir, monkeypatch)
+    assert not test.exception
+    assert "every sentence with its paper" in words(test)
+    assert "12 papers, 1871 to 2025" in words(test)
+    examples = [b for b in test.button if (b.key or "").startswith("example")]
+    assert len(examples) == 4
+    examples[0].click().run()
+    assert "Quoted word for word" in words(test)
+    assert "Papers" in words(test)
+
+
+def test_an_answer_cites_papers_that_are_on_the_page(
+    small_index_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = asked(small_index_dir, monkeypatch, "How do jets suppress star formation?")
+    html = " ".join(e.proto.body for e in test.get("html"))
+    cited = set(re.findall(r'href="#(paper-\d+)"', html))
+    assert cited
+    assert cited <= set(re.findall(r'id="(paper-\d+)"', html))
+    assert "Almeida &amp; Brandt (2024) write" in html
+    assert "citations unknown" in html
+    assert 'href="https://ui.adsabs.harvard.edu/abs/2024ApJ...900....1A/abstract"' in html
+    assert test.query_params["q"] == "How do jets suppress star formation?"
+
+
+def test_filters_and_weights_reach_the_search(
+    small_index_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = asked(small_index_dir, monkeypatch, "Hubble constant")
+    assert "Lopez" in words(test)
+    test.number_input[0].set_value(2020).run()
+    assert "Lopez" not in words(test)
+    assert "Müller" in words(test)
+    test.number_input[0].set_value(2040).run()
+    assert "No paper of this index passes the filters (since 2040)" in words(test).replace("\\", "")
+    test.number_input[1].set_value(2000).run()
+    assert "2040 to 2000 hold nothing" in words(test).replace("\\", "")
+    assert not test.exception
+
+
+def test_nothing_asked_and_one_letter(
+    small_index_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Type a question first" in words(asked(small_index_dir, monkeypatch, "   "))
+    assert "ask in a few words" in words(asked(small_index_dir, monkeypatch, "x"))
+
+
+def test_out_of_scope_is_said_with_the_nearest_papers(
+    small_index_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = words(asked(small_index_dir, monkeypatch, "recipe for tomato sauce with basil"))
+    assert "outside astronomy or outside this index" in page
+    assert "Nearest papers" in page
+
+
+def test_markup_in_papers_and_questions_is_text(
+    small_index_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = opened(
+        small_index_dir,
+        monkeypatch,
+        question="de-blending <img src=x onerror=alert(2)> galaxies at z~10",
+    )
+    html = " ".join(e.proto.body for e in test.get("html"))
+    assert "alert('title')" not in html.replace("&#x27;", "'").replace("alert('title') Robust", "")
+    assert "<script" not in html
+    assert "<img" not in html
+    assert page_parts.escape("<b>\"'") == "&lt;b&gt;&quot;&#x27;"
+    assert (
+        page_parts.literal("[x](javascript:y) $a$ :red[b] `c`\n# d")
+        == r"\[x\]\(javascript\:y\) \$a\$ \:red\[b\] \`c\` \# d"
+    )
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ("missing", "There is no index"),
+        ("half", "half written"),
+        ("encoder", "was made with encoder"),
+    ],
+)
+def test_an_index_that_cannot_be_used_is_said_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str, message: str
+) -> None:
+    directory = tmp_path / "index"
+    if damage != "missing":
+        build_small_index(tmp_path, PAPERS[:2])
+        manifest = directory / "manifest.json"
+        if damage == "half":
+            manifest.unlink()
+        else:
+            manifest.write_text(manifest.read_text().replace("53aa51172d14", "000000000000"))
+    test = opened(directory, monkeypatch, question="How do jets suppress star formation?")
+    assert not test.exception
+    assert message in words(test).replace("\\", "")
+
+
+def test_a_model_answers_and_its_doubtful_sentence_is_marked(
+    small_index_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quote = "Cold gas is no longer supplied"
+    replies = sentence("Gas is cut off.", *((n, quote) for n in range(1, 9))) + sentence(
+        "It fell by 99.", (1, "not there at all")
+    )
+    with LLMServer([Reply(replies)]) as server:
+        monkeypatch.setenv("WAYFINDER_LLM_BASE_URL", server.base_url)
+        monkeypatch.setenv("WAYFINDER_LLM_MODEL", "toy-1")
+        monkeypatch.setenv("OPENAI_API_KEY", KEY)
+        test = asked(small_index_dir, monkeypatch, "How do jets suppress star formation?")
+        page = words(test)
+        assert "Written by toy-1" in page
+        assert "Not supported: the quotation is not in paper [1]" in page
+        assert len(server.requests) == 1, "a rerun asks nothing again"
+        test.run()
+        assert len(server.requests) == 1
+        test.toggle[0].set_value(True).run()
+        assert "Quoted word for word" in words(test)
+    assert KEY not in page
+
+
+def test_a_failing_model_is_said_and_replaced(
+    small_index_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with LLMServer([Reply(status=401)]) as server:
+        monkeypatch.setenv("WAYFINDER_LLM_BASE_URL", server.base_url)
+        page = words(
+            asked(small_index_dir, monkeypatch, "How do jets suppress star formation?")
+        ).replace("\\", "")
+    assert "refuses the key" in page
+    assert "Quoted word for word" in page
