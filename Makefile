@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 INDEX  ?=
+CORPUS ?=
 FROM   ?= starter
 OUT    ?= my-index
 PORT   ?= 8501
@@ -46,8 +47,8 @@ lint: $(VENV)/dev.stamp  ## ruff (lint, format) and mypy
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: $(VENV)/dev.stamp  ## measure speed and memory side by side with Pathfinder's way
-	@$(BIN)/python -m eval.bench $(if $(INDEX),--index $(INDEX))
+bench: $(VENV)/dev.stamp  ## measure speed and memory: INDEX=my-index CORPUS=papers.jsonl.gz
+	@$(BIN)/python -m eval.bench $(if $(INDEX),--index $(INDEX)) $(if $(CORPUS),--corpus $(CORPUS))
 
 clean:  ## remove the environment, caches and build leftovers of this folder
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis artifacts

@@ -142,6 +142,10 @@ def _about(index: Index) -> None:
     years = index.year[index.year != UNKNOWN_YEAR]
     span = f"{int(years.min())} to {int(years.max())}" if len(years) else "years unknown"
     st.divider()
+    if "starter" in manifest.sources:
+        st.caption(
+            "The starter corpus holds summaries written for Wayfinder, not the authors' own abstracts."
+        )
     st.caption(
         f"**{literal(_index_name(index))}** · {manifest.n_papers:,} papers, {span}  \n"
         f"As of {manifest.as_of} · {literal(manifest.encoder)} · snapshot {manifest.snapshot[:8]}"

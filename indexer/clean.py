@@ -22,7 +22,8 @@ logging.getLogger("pylatexenc").setLevel(logging.ERROR)
 
 # A lone dollar is money: what stands between two must not read like prose.
 _MATH = re.compile(
-    r"\$\$?(?![^$]*\s[a-z]{2,}\s[a-z]{2,}\s)([^$]{1,500}?)\$\$?|\\\((.{1,500}?)\\\)", re.DOTALL
+    r"\$\$([^$]{1,500}?)\$\$|\$(?![^$]*\s[a-z]{2,}\s[a-z]{2,}\s)([^$]{1,500}?)\$|\\\((.{1,500}?)\\\)",
+    re.DOTALL,
 )
 _ARGUMENT = r"\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}"
 _MACRO = re.compile(
@@ -89,7 +90,7 @@ def plain_text(text: str) -> str:
         )
         text = _TAG.sub(" ", text)
     if "$" in text:
-        text = _MATH.sub(lambda m: _latex_span((m.group(1) or m.group(2)).strip()), text)
+        text = _MATH.sub(lambda m: _latex_span(next(filter(None, m.groups())).strip()), text)
     if "\\" in text:
         text = _THIN_SPACE.sub(" ", _BROKEN_MACRO.sub(r"\\", text))
         text = _MACRO.sub(lambda m: _latex_span(m.group(0)), text)

@@ -154,8 +154,8 @@ def family_name(author: str) -> str:
     words = name.split()
     if len(words) < 2 or _GROUP.search(name):
         return name
-    if all(len(word.strip(".")) <= 1 for word in words[1:]):
-        return words[0]
+    while len(words) > 1 and len(words[-1].strip(".")) <= 1:  # initials after the name
+        words.pop()
     start = len(words) - 1
     while start > 1 and words[start - 1].lower() in _PARTICLES:
         start -= 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -75,8 +75,8 @@ def extract(question: str, hits: Sequence[Hit], encoder: Encoder) -> tuple[Sente
         text = _attributed(
             papers[candidate.paper - 1], candidate.text, again=candidate.paper == previous
         )
-        draft = Draft(text, (candidate.paper,), ((candidate.paper, candidate.text),))
-        sentences.append(check_sentence(draft, papers))
+        draft = Draft(candidate.text, (candidate.paper,), ((candidate.paper, candidate.text),))
+        sentences.append(replace(check_sentence(draft, papers), text=text))
         previous = candidate.paper
     return tuple(sentences)
 
@@ -147,10 +147,11 @@ def _choose(
 
 
 def _attributed(paper: Paper, quote: str, *, again: bool) -> str:
-    """`Riess et al. (2022) write: “…”`; `They add: “…”` for a second sentence of the same paper."""
+    """`Riess et al. (2022): “…”`; `The same paper adds: “…”` for a second sentence of it."""
     if again:
         who = "The same paper adds"
+    elif paper.authors:
+        who = paper.author_label + (f" ({paper.year})" if paper.year is not None else "")
     else:
-        year = f" ({paper.year})" if paper.year is not None else ""
-        who = f"{paper.author_label}{year} {'writes' if len(paper.authors) == 1 else 'write'}"
+        who = f"“{paper.plain_title}”"
     return f"{who}: “{quote}”"

@@ -173,7 +173,7 @@ def test_ask_with_and_without_a_model(small_index_dir: Path) -> None:
     )
     assert KEY not in done.stdout + done.stderr
     people = wayfinder("ask", question, "--index", str(small_index_dir)).stdout
-    assert "Almeida & Brandt (2024) write" in people
+    assert "Almeida & Brandt (2024): “" in people
     assert "[1]" in people
 
 

@@ -64,7 +64,7 @@ def test_an_answer_cites_papers_that_are_on_the_page(
     cited = set(re.findall(r'href="#(paper-\d+)"', html))
     assert cited
     assert cited <= set(re.findall(r'id="(paper-\d+)"', html))
-    assert "Almeida &amp; Brandt (2024) write" in html
+    assert "Almeida &amp; Brandt (2024): “" in html
     assert "citations unknown" in html
     assert 'href="https://ui.adsabs.harvard.edu/abs/2024ApJ...900....1A/abstract"' in html
     assert test.query_params["q"] == "How do jets suppress star formation?"

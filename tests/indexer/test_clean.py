@@ -23,6 +23,7 @@ from indexer.clean import plain_text
         (r"[O\,{\sc iii}] at 100~MeV, PKS~0346-27", "[O iii] at 100 MeV, PKS 0346-27"),
         ("``Little Red Dots'' X-ray--torus", "“Little Red Dots” X-ray–torus"),
         ("two\n  lines", "two lines"),
+        (r"$\sim$$10\%$ higher, $$E = mc^2$$ and \(a\)", "∼10% higher, E = mc^2 and a"),
         (r"$\undefinedmacro{x}$ \broken{", "undefinedmacrox broken"),
         ("<script>alert(1)</script> title", "alert(1) title"),
         ("", ""),
