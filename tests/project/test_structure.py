@@ -178,4 +178,4 @@ def test_the_readmes_make_targets_exist() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
     assert {"run", "test", "lint", "bench", "index", "serve", "clean"} <= targets
-    assert set(re.findall(r"`?make ([a-z]+)", readme)) <= targets
+    assert set(re.findall(r"(?:`|^ {4})make ([a-z]+)", readme, re.M)) <= targets
