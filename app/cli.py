@@ -93,6 +93,17 @@ RecencyOption = Annotated[float, typer.Option(help="Weight of recency, 0 (off) t
 ImpactOption = Annotated[
     float, typer.Option(help="Weight of citations among papers of the same year, 0 (off) to 1.")
 ]
+HydeOption = Annotated[
+    bool, typer.Option("--hyde", help="Also search for an abstract that a language model imagines.")
+]
+RerankOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--rerank/--no-rerank",
+        help="Read the first 50 papers again with WAYFINDER_RERANKER. Default: where it is set.",
+        show_default=False,
+    ),
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 
 
@@ -196,6 +207,8 @@ def search(
     facility: FacilityOption = None,
     recency: RecencyOption = 0.0,
     impact: ImpactOption = 0.0,
+    hyde: HydeOption = False,
+    rerank: RerankOption = None,
     json_output: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -204,7 +217,13 @@ def search(
         since=since, until=until, min_citations=min_citations, author=author, facility=facility
     )
     settings = SearchSettings(
-        k=k, mode=_mode(mode), filters=filters, recency=recency, impact=impact
+        k=k,
+        mode=_mode(mode),
+        filters=filters,
+        recency=recency,
+        impact=impact,
+        hyde=hyde,
+        rerank=rerank,
     )
     if (query is None) == (queries is None):
         raise QueryError("Give either a QUERY or --queries FILE.")

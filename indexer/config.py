@@ -5,6 +5,7 @@
 | WAYFINDER_INDEX              | index directory to use when none is named                          |
 | WAYFINDER_CACHE              | where models, vectors and the starter index are kept               |
 | WAYFINDER_ENCODER            | encoder for new indexes (default `minilm`)                         |
+| WAYFINDER_RERANKER           | a sentence-transformers cross-encoder, by name or path             |
 | WAYFINDER_LLM_BASE_URL       | an OpenAI-compatible server; empty means OpenAI's own              |
 | WAYFINDER_LLM_MODEL          | the model to ask for                                               |
 | WAYFINDER_LLM_API_KEY        | key for that server (else OPENAI_API_KEY)                          |
@@ -69,6 +70,11 @@ def index_dir() -> Path | None:
 def encoder_name() -> str:
     """The encoder for new indexes."""
     return os.environ.get("WAYFINDER_ENCODER") or DEFAULT_ENCODER
+
+
+def reranker_name() -> str | None:
+    """The cross-encoder that reranks, if any."""
+    return os.environ.get("WAYFINDER_RERANKER") or None
 
 
 def llm_config() -> LLMConfig:

@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from indexer import config
 from indexer.store import Index
 from retrieval.errors import LLMError
 from retrieval.extract import extract
-from retrieval.llm import LLM, Reply
+from retrieval.llm import LLM, Reply, configured_llm
 from retrieval.records import (
     MAX_K,
     Answer,
@@ -25,7 +24,7 @@ from retrieval.records import (
     Usage,
 )
 from retrieval.search import enough_evidence, search
-from retrieval.synthesis import AnswerStyle, prompts, read_drafts
+from retrieval.synthesis import AnswerStyle, prompts, read_drafts, read_to_the_end
 from retrieval.verify import check_sentence
 
 PAPERS_READ = 8
@@ -66,9 +65,11 @@ def ask(
     """
     began = time.perf_counter()
     settings = replace(settings or SearchSettings(), k=max(1, min(n_papers, MAX_K)))
+    if offline:
+        settings = replace(settings, hyde=False)
     style = style or AnswerStyle()
     on_event(AnswerEvent("searching"))
-    result = search(index, question, settings)
+    result = search(index, question, settings, llm=llm)
     searched = time.perf_counter()
     on_event(AnswerEvent("reading", search=result))
     if reason := enough_evidence(result):
@@ -76,7 +77,7 @@ def ask(
             result, "refused", (), [], Usage(), {"search": searched - began}, reason=reason
         )
 
-    model = None if offline else (llm or _configured_llm())
+    model = None if offline else (llm or configured_llm())
     degraded: list[str] = []
     sentences: list[Sentence] = []
     usage = Usage()
@@ -96,11 +97,6 @@ def ask(
             on_event(AnswerEvent("writing", sentence=sentence))
     seconds = {"search": searched - began, "write": time.perf_counter() - searched}
     return _answer(result, mode, sentences, degraded, usage, seconds)
-
-
-def _configured_llm() -> LLM | None:
-    configured = config.llm_config()
-    return LLM(configured) if configured.enabled else None
 
 
 def _written(
@@ -132,7 +128,11 @@ def _complaints(sentences: Sequence[Sentence], reply: Reply) -> list[str]:
     if not sentences:
         return ["The language model gave no usable answer: the papers are quoted instead."]
     notes = []
-    if not reply.finish_reason:
+    if not read_to_the_end(len(sentences), sum(map(len, reply.pieces))):
+        notes.append(
+            "The language model did not come to an end: the rest of its answer was left out."
+        )
+    elif not reply.finish_reason:
         notes.append("The language model's server broke off: the answer may be incomplete.")
     if reply.finish_reason == "length":
         notes.append("The language model's answer was cut off at its length limit.")

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from indexer import config
 from indexer.config import LLMConfig
 from retrieval.errors import LLMBadRequest, LLMError, LLMRejected, LLMUnavailable
 from retrieval.records import Usage
@@ -25,6 +26,9 @@ RETRIES = 2
 FIRST_PAUSE_SECONDS = 0.5
 MAX_OUTPUT_TOKENS = 2000
 TEMPERATURE = 0.0
+OPENAI_URL = (
+    "https://api.openai.com/v1"  # named, so that no variable but WAYFINDER_* redirects keys
+)
 
 
 @dataclass
@@ -49,7 +53,7 @@ class LLM:
 
     def __init__(self, config: LLMConfig) -> None:
         self.config = config
-        self._client: ChatOpenAI | None = None
+        self._clients: dict[bool, ChatOpenAI] = {}  # by whether they are plain
         self._lock = threading.Lock()
 
     def stream(self, system: str, user: str, reply: Reply) -> Iterator[str]:
@@ -62,26 +66,36 @@ class LLM:
         """
         deadline = time.monotonic() + self.config.timeout_seconds
         reply.model = self.config.model
-        for attempt in range(RETRIES + 1):
+        attempt = 0
+        plain = False
+        while True:
             reply.calls += 1
             try:
-                for piece in self._pieces(system, user, reply, deadline):
+                for piece in self._pieces(system, user, reply, deadline, plain=plain):
                     reply.pieces.append(piece)
                     yield piece
             except LLMUnavailable as error:
                 pause = _retry_after(error) or FIRST_PAUSE_SECONDS * 2**attempt
                 if reply.pieces or attempt == RETRIES or time.monotonic() + pause >= deadline:
                     raise
+                attempt += 1
                 time.sleep(pause)
+            except LLMBadRequest:
+                # Servers that know no stream_options and models that fix their temperature say 400.
+                if plain or reply.pieces:
+                    raise
+                plain = True
             else:
                 return
 
-    def _pieces(self, system: str, user: str, reply: Reply, deadline: float) -> Iterator[str]:
+    def _pieces(
+        self, system: str, user: str, reply: Reply, deadline: float, *, plain: bool
+    ) -> Iterator[str]:
         """One call's text. A thread reads, so that a server that drips or hangs meets the deadline."""
         arrivals: queue.Queue[Any] = queue.Queue()
         stopped = threading.Event()
         threading.Thread(
-            target=self._read, args=(system, user, arrivals, stopped), daemon=True
+            target=self._read, args=(system, user, plain, arrivals, stopped), daemon=True
         ).start()
         try:
             while True:
@@ -103,10 +117,15 @@ class LLM:
             stopped.set()
 
     def _read(
-        self, system: str, user: str, arrivals: queue.Queue[Any], stopped: threading.Event
+        self,
+        system: str,
+        user: str,
+        plain: bool,
+        arrivals: queue.Queue[Any],
+        stopped: threading.Event,
     ) -> None:
         try:
-            for chunk in self._connected().stream([("system", system), ("human", user)]):
+            for chunk in self._connected(plain=plain).stream([("system", system), ("human", user)]):
                 if stopped.is_set():
                     return
                 arrivals.put(chunk)
@@ -114,24 +133,26 @@ class LLM:
         except Exception as error:  # noqa: BLE001 - handed to the caller's thread, which types it
             arrivals.put(error)
 
-    def _connected(self) -> ChatOpenAI:
+    def _connected(self, *, plain: bool) -> ChatOpenAI:
+        """The client; a plain one sends only what every server takes."""
         with self._lock:
-            if self._client is None:
+            if plain not in self._clients:
                 from langchain_openai import ChatOpenAI
                 from pydantic import SecretStr
 
-                self._client = ChatOpenAI(
+                self._clients[plain] = ChatOpenAI(
                     model=self.config.model,
-                    base_url=self.config.base_url,
+                    base_url=self.config.base_url or OPENAI_URL,
                     # Servers of one's own ask for no key, the client insists on one.
                     api_key=SecretStr(str(self.config.api_key) or "none"),
                     timeout=self.config.timeout_seconds,
                     max_retries=0,
-                    temperature=TEMPERATURE,
-                    max_completion_tokens=MAX_OUTPUT_TOKENS,
-                    stream_usage=True,
+                    temperature=None if plain else TEMPERATURE,
+                    max_completion_tokens=None if plain else MAX_OUTPUT_TOKENS,
+                    stream_usage=not plain,
+                    use_responses_api=False,
                 )
-            return self._client
+            return self._clients[plain]
 
     def _typed(self, error: BaseException) -> LLMError:
         """The error as one of ours; the server's text may echo the request, so its status is kept only."""
@@ -163,6 +184,16 @@ class LLM:
         return LLMUnavailable(
             f"{where} did not answer or broke off ({type(error).__name__}): check that it runs, then try again."
         )
+
+
+def configured_llm() -> LLM | None:
+    """The language model that the environment configures, or None.
+
+    Raises:
+        QueryError: a setting in the environment is out of range.
+    """
+    configured = config.llm_config()
+    return LLM(configured) if configured.enabled else None
 
 
 def _note(chunk: Any, reply: Reply) -> None:

@@ -44,6 +44,8 @@ class SearchSettings:
     recency: float = 0.0
     impact: float = 0.0
     half_life_years: float = 5.0
+    hyde: bool = False  # also search for an abstract that a language model imagines
+    rerank: bool | None = None  # None: where a reranker is configured
 
     def __post_init__(self) -> None:
         """Refuse settings out of range; k beyond MAX_K is refused too."""
@@ -74,7 +76,8 @@ class SearchSettings:
 class ScoreParts:
     """What a score was made of, each in [0, 1]: score = relevance + a·recency + b·impact.
 
-    relevance = (1 - w)·dense + w·lexical in hybrid mode, with w the keyword weight.
+    relevance = (1 - w)·dense + w·lexical in hybrid mode, with w the keyword weight; where a reranker
+    read the paper, its score takes relevance's place.
     """
 
     dense: float

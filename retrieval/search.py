@@ -9,10 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from indexer.errors import EncoderError
 from indexer.store import Index
 from indexer.weights import UNKNOWN_CITATIONS, UNKNOWN_YEAR, recency
-from retrieval.errors import QueryError
+from retrieval.errors import LLMError, QueryError
+from retrieval.hyde import hyde_vector, hypothetical_abstract
+from retrieval.llm import LLM, configured_llm
 from retrieval.records import Hit, ScoreParts, SearchFilters, SearchResult, SearchSettings
+from retrieval.rerank import RERANK_DEPTH, Reranker, configured_reranker
 
 CANDIDATES = 1000  # papers that each leg brings to the fusion
 MAX_QUERY_CHARACTERS = 20_000
@@ -37,8 +41,18 @@ class _Candidates:
     best_cosine: float | None  # None where meaning was not asked for
 
 
-def search(index: Index, query: str, settings: SearchSettings | None = None) -> SearchResult:
+def search(
+    index: Index,
+    query: str,
+    settings: SearchSettings | None = None,
+    *,
+    llm: LLM | None = None,
+    reranker: Reranker | None = None,
+) -> SearchResult:
     """Return the papers of `index` that answer `query`, best first; the same each time.
+
+    HyDE uses `llm` and reranking `reranker`, else those that the environment configures. What was
+    asked for and could not be done is in the result's `degraded`.
 
     Raises:
         QueryError: the query is empty or a single character.
@@ -54,9 +68,16 @@ def search(index: Index, query: str, settings: SearchSettings | None = None) -> 
     clock.stage("words")
     vector = None if settings.mode == "lexical" else index.encoder.encode([query])[0]
     clock.stage("encoding")
+    if settings.hyde and vector is not None:
+        vector = _with_hyde(index, query, vector, llm, degraded)
+        clock.stage("imagining")
     candidates = _candidates(index, vector, bm25, allowed)
+    relevance = _fused(candidates, settings)
     clock.stage("candidates")
-    hits = _ranked(index, candidates, settings)
+    if settings.rerank is not False:
+        relevance = _reranked(index, query, candidates, relevance, settings, reranker, degraded)
+        clock.stage("reranking")
+    hits = _ranked(index, candidates, relevance, settings)
     clock.stage("ranking")
     return _result(index, query, settings, hits, candidates.best_cosine, allowed, degraded, clock)
 
@@ -76,7 +97,7 @@ def similar(index: Index, identifier: str, settings: SearchSettings | None = Non
     clock.stage("filters")
     candidates = _candidates(index, index.vectors[row].astype(np.float32), None, others)
     clock.stage("candidates")
-    hits = _ranked(index, candidates, settings)
+    hits = _ranked(index, candidates, candidates.dense, settings)
     clock.stage("ranking")
     return _result(
         index,
@@ -174,10 +195,64 @@ def _lexical_score(bm25: Floats, rows: Rows) -> Floats:
     return score
 
 
-def _ranked(index: Index, candidates: _Candidates, settings: SearchSettings) -> tuple[Hit, ...]:
-    """Fuse, weight and rank: score = relevance + a·recency + b·impact, ties by row."""
+def _fused(candidates: _Candidates, settings: SearchSettings) -> Floats:
     weight = {"hybrid": KEYWORD_WEIGHT, "dense": 0.0, "lexical": 1.0}[settings.mode]
-    relevance = (1.0 - weight) * candidates.dense + weight * candidates.lexical
+    relevance: Floats = (1.0 - weight) * candidates.dense + weight * candidates.lexical
+    return relevance
+
+
+def _with_hyde(
+    index: Index, query: str, vector: Floats, llm: LLM | None, degraded: list[str]
+) -> Floats:
+    """The query's vector moved towards an imagined abstract; unmoved, and said so, without a model."""
+    model = llm or configured_llm()
+    if model is None:
+        degraded.append("HyDE was not done: it needs a language model (set OPENAI_API_KEY).")
+        return vector
+    try:
+        abstract = hypothetical_abstract(query, model)
+    except LLMError as error:
+        degraded.append(f"HyDE was not done: {error}")
+        return vector
+    return hyde_vector(vector, abstract, index.encoder) if abstract else vector
+
+
+def _reranked(
+    index: Index,
+    query: str,
+    candidates: _Candidates,
+    relevance: Floats,
+    settings: SearchSettings,
+    reranker: Reranker | None,
+    degraded: list[str],
+) -> Floats:
+    """Relevance with the first RERANK_DEPTH papers in the reranker's order, above all others."""
+    try:
+        chosen = reranker or configured_reranker()
+    except EncoderError as error:
+        degraded.append(f"Reranking was not done: {error}")
+        return relevance
+    if chosen is None:
+        if settings.rerank:
+            degraded.append("Reranking was not done: no reranker is set (WAYFINDER_RERANKER).")
+        return relevance
+    top = np.lexsort((candidates.rows, -candidates.cosine, -relevance))[:RERANK_DEPTH]
+    scores = chosen.rank(query, [index.papers[int(candidates.rows[i])] for i in top])
+    if scores.shape != top.shape or not np.isfinite(scores).all():
+        degraded.append(f"Reranking was not done: {chosen.name!r} gave no finite score per paper.")
+        return relevance
+    floor = float(np.delete(relevance, top).max(initial=0.0))
+    place = np.empty(len(top))
+    place[np.argsort(-scores, kind="stable")] = np.linspace(1.0, floor, len(top), endpoint=False)
+    result = relevance.copy()
+    result[top] = place
+    return result
+
+
+def _ranked(
+    index: Index, candidates: _Candidates, relevance: Floats, settings: SearchSettings
+) -> tuple[Hit, ...]:
+    """Weight and rank: score = relevance + a·recency + b·impact, ties by cosine, then row."""
     rows = candidates.rows
     fresh = recency(
         index.decimal_year[rows],

@@ -24,6 +24,7 @@ OWNERS = {
     "bm25s": {"indexer/lexical.py"},
     "streamlit": {"app/page.py", "app/page_parts.py"},
     "langchain_openai": {"retrieval/llm.py", "indexer/encoder.py"},
+    "sentence_transformers": {"indexer/encoder.py", "retrieval/rerank.py", "eval/bench.py"},
     "ads": {"indexer/sources_ads.py"},
     "torch": {"indexer/export.py", "indexer/encoder.py"},
     "bibtexparser": {"indexer/sources.py", "indexer/sources_bibtex.py"},
