@@ -20,7 +20,7 @@ from retrieval.sentences import split_sentences
 from retrieval.verify import Draft
 
 MOST_SENTENCES = 40
-MOST_CHARACTERS = 60_000
+MOST_CHARACTERS = 20_000
 
 STYLES = {
     "brief": "Answer in one or two sentences.",
@@ -98,7 +98,19 @@ Answer the question from papers 1 to {n_papers}, in the JSON lines described.
 """
 
 _FENCE_LINE = re.compile(r"```(?:json\w*)?")
-_MARK = re.compile(r"\s*\[(\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\]")
+_THINKING, _THOUGHT = "<think>", "</think>"
+_MARK = re.compile(r"\s*\[(?:papers? )?(\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*)\]", re.IGNORECASE)
+_WRAPPER = re.compile(r'\{\s*"(?!text"|citations"|quotes")\w+"\s*:\s*[\[{]')
+_NEXT_OBJECT = re.compile(r'\n\s*(?=\{\s*"text")')
+_READABLE_PART = re.compile(
+    r'\{\s*"text"\s*:\s*"(.*?)"\s*,\s*"citations"\s*:\s*(\[[\d,\s]*\])', re.DOTALL
+)
+# Models write LaTeX into JSON: "\times" would be a tab and "imes", "\odot" an error.
+_LATEX_ESCAPE = re.compile(
+    r"(?<!\\)\\(?=(?:times|tau|theta|text\w*|nu|nabla|neq?|beta|bar|rho|rm|frac|right)(?![a-z])|[^\"\\/bfnrtu])"
+)
+_BULLET = re.compile(r"\n\s*\n|\n\s*(?:[-*•]|\d+\.)\s+")
+_HEADING = re.compile(r"^#+ .*$", re.MULTILINE)
 
 
 def render(template: str, **values: object) -> str:
@@ -139,7 +151,7 @@ def prompts(
 def read_drafts(pieces: Iterable[str]) -> Iterator[Draft]:
     """Yield each sentence of a model's stream once it is complete, in whatever shape it comes.
 
-    The same sentence is yielded once; reading stops at 40 sentences or 60,000 characters.
+    The same sentence is yielded once; reading stops at 40 sentences or 20,000 characters.
     """
     seen: set[str] = set()
     for draft in _drafts(pieces):
@@ -151,57 +163,104 @@ def read_drafts(pieces: Iterable[str]) -> Iterator[Draft]:
             return
 
 
+def read_to_the_end(n_sentences: int, n_characters: int) -> bool:
+    """Whether `read_drafts` took all of a reply that long, or stopped at its bounds."""
+    return n_sentences < MOST_SENTENCES and n_characters <= MOST_CHARACTERS
+
+
 def _drafts(pieces: Iterable[str]) -> Iterator[Draft]:
-    text = ""
-    n_characters = 0
-    found_json = False
-    for piece in pieces:
-        text += piece
-        n_characters += len(piece)
-        drafts, rest = _complete_objects(text)
-        found_json = found_json or len(rest) < len(text)
-        text = rest
+    whole = rest = ""
+    n_drafts = 0
+    for piece in _without_thoughts(pieces):
+        whole += piece
+        drafts, rest = _complete_objects(rest + piece)
+        n_drafts += len(drafts)
         yield from drafts
-        if n_characters > MOST_CHARACTERS:
+        if len(whole) > MOST_CHARACTERS:
             break
-    if not found_json:
-        yield from _prose(text)
+    if not n_drafts:
+        yield from _prose(whole)
+
+
+def _without_thoughts(pieces: Iterable[str]) -> Iterator[str]:
+    """The stream without what a reasoning model thinks aloud first: none of that is the answer."""
+    stream = iter(pieces)
+    begun = ""
+    for piece in stream:
+        begun += piece
+        if _THINKING.startswith(begun.lstrip()[: len(_THINKING)]):
+            if _THOUGHT not in begun:
+                continue
+            begun = begun.split(_THOUGHT, 1)[1]
+        yield begun
+        break
+    else:
+        if not begun.lstrip().startswith(_THINKING):
+            yield begun
+    yield from stream
 
 
 def _complete_objects(text: str) -> tuple[list[Draft], str]:
     """The drafts of all complete JSON objects in `text`, and what is left of it."""
     drafts: list[Draft] = []
-    decoder = json.JSONDecoder()
     rest = text
     while (start := rest.find("{")) >= 0:
-        try:
-            value, end = decoder.raw_decode(rest, start)
-        except ValueError:
-            inner = rest.find("{", start + 1)
-            wrapper = re.match(r'\{\s*"(?:sentences|answer)"\s*:\s*\[', rest[start:])
-            if not wrapper or inner < 0:
-                break  # not complete yet
-            rest = rest[inner:]
+        if wrapper := _WRAPPER.match(rest, start):
+            rest = rest[wrapper.end() - 1 :].removeprefix("[")
             continue
-        drafts += _from_json(value)
+        end = _object_end(rest, start)
+        if end is None:
+            # An object that the next one interrupts lacks a quotation mark or a bracket.
+            following = _NEXT_OBJECT.search(rest, start + 1)
+            if following is None:
+                break  # not complete yet
+            end = following.end()
+        drafts += _from_json(_loaded(rest[start:end]))
         rest = rest[end:]
     return drafts, rest
 
 
+def _object_end(text: str, start: int) -> int | None:
+    """Where the JSON object that begins at `start` ends; None while it is open."""
+    depth = 0
+    in_string = escaped = False
+    for i in range(start, len(text)):
+        character = text[i]
+        if escaped:
+            escaped = False
+        elif in_string:
+            escaped = character == "\\"
+            in_string = character != '"'
+        elif character == '"':
+            in_string = True
+        elif character in "{}":
+            depth += 1 if character == "{" else -1
+            if depth == 0:
+                return i + 1
+    return None
+
+
+def _loaded(text: str) -> Any:
+    """The value of a JSON text; of a broken one its sentence and citations, or None."""
+    try:
+        return json.loads(_LATEX_ESCAPE.sub(r"\\\\", text), strict=False)
+    except ValueError:
+        part = _READABLE_PART.match(text)
+        if part is None:
+            return None
+        return {"text": part[1], "citations": [int(n) for n in re.findall(r"\d+", part[2])]}
+
+
 def _from_json(value: Any) -> list[Draft]:
-    if isinstance(value, dict) and isinstance(value.get("sentences"), list):
-        return [draft for item in value["sentences"] for draft in _from_json(item)]
     if not isinstance(value, dict) or not isinstance(value.get("text"), str):
         return []
     text, marks = _without_marks(value["text"])
-    citations = [
-        n for n in _items(value.get("citations")) if isinstance(n, int) and not isinstance(n, bool)
-    ]
+    citations = [n for item in _items(value.get("citations")) if (n := _number(item)) is not None]
     quotes = [
-        (item["n"], item["quote"])
+        (n, item["quote"])
         for item in _items(value.get("quotes"))
         if isinstance(item, dict)
-        and isinstance(item.get("n"), int)
+        and (n := _number(item.get("n"))) is not None
         and isinstance(item.get("quote"), str)
     ]
     return [Draft(text, tuple(dict.fromkeys([*citations, *marks])), tuple(quotes))]
@@ -211,20 +270,30 @@ def _items(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
+def _number(value: Any) -> int | None:
+    if isinstance(value, str) and re.fullmatch(r"\[?[0-9]{1,3}\]?", value.strip()):
+        return int(value.strip().strip("[]"))
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
 def _prose(text: str) -> Iterator[Draft]:
     """Sentences of an answer that is not JSON; its [1] marks are the citations."""
-    plain = _FENCE_LINE.sub(" ", text).strip()
-    if not plain or plain[0] in "{[":
+    plain = _HEADING.sub("", _FENCE_LINE.sub(" ", text)).replace("**", "").strip()
+    if re.match(r"\[?\s*\{", plain) or '"text"' in plain:
         return  # JSON cut off before its first object was complete
-    # a mark after the full stop belongs to the sentence before it
-    for sentence in split_sentences(
-        re.sub(r"([.!?])((?:\s*\[[\d,;\s]+\])+)", r"\2\1", " ".join(plain.split()))
-    ):
-        words, marks = _without_marks(sentence)
-        if re.search(r"\w", words):
-            yield Draft(words, tuple(marks), ())
+    for block in _BULLET.split(f"\n{plain}"):
+        # a mark after the full stop belongs to the sentence before it
+        joined = re.sub(r"([.!?])((?:\s*\[[\d,;\s–-]+\])+)", r"\2\1", " ".join(block.split()))
+        for sentence in split_sentences(joined):
+            words, marks = _without_marks(sentence)
+            if re.search(r"\w", words):
+                yield Draft(words, tuple(marks), ())
 
 
 def _without_marks(text: str) -> tuple[str, list[int]]:
-    marks = [int(n) for group in _MARK.findall(text) for n in re.split(r"\s*[,;]\s*", group)]
+    marks: list[int] = []
+    for group in _MARK.findall(text):
+        for item in re.split(r"\s*[,;]\s*", group):
+            first, *last = (int(n) for n in re.split(r"\s*[–-]\s*", item))
+            marks += range(first, last[-1] + 1) if last else [first]
     return _MARK.sub("", text).strip(), list(dict.fromkeys(marks))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from indexer.records import Paper
-from retrieval.synthesis import AnswerStyle, prompts, read_drafts, render
+from retrieval.synthesis import AnswerStyle, prompts, read_drafts, read_to_the_end, render
 from retrieval.verify import Draft
 
 GOLDEN = Path(__file__).with_name("golden_prompt.txt")
@@ -32,6 +32,26 @@ SECOND = Draft("Gas cools.", (2, 3), ())
         ("Jets heat gas [1]. Gas cools.[2][3]", [Draft("Jets heat gas.", (1,), ()), SECOND]),
         ("", []),
         ("   \n", []),
+        (
+            '{"text": "It is 3 \\times 10 M_\\odot.", "citations": [1]}\n' + TWO,
+            [Draft("It is 3 \\times 10 M_\\odot.", (1,), ()), SECOND],
+        ),
+        (
+            '{"text": "An "odd" one.", "citations": [1]}\n' + TWO,
+            [Draft('An "odd" one.', (1,), ()), SECOND],
+        ),
+        (f'{{"text": "Never ended, "citations": [1]\n{ONE}\n{TWO}', [FIRST, SECOND]),
+        (f"<think>Maybe {TWO}</think>\n{ONE}", [FIRST]),
+        ("<think>No end", []),
+        (
+            "The halo M_{200} is big [1-3]. [Fe/H] is low [2].",
+            [Draft("The halo M_{200} is big.", (1, 2, 3), ()), Draft("[Fe/H] is low.", (2,), ())],
+        ),
+        (
+            "# Answer\n- **Jets** heat gas [1].\n- Gas cools [2, 3].",
+            [Draft("Jets heat gas.", (1,), ()), SECOND],
+        ),
+        ('{"text": "Gas cools.", "citations": ["2", "[3]"]}', [SECOND]),
         ('{"text": 5}\n{"citations": [1]}\nnull', []),
         (
             '{"text": "Odd.", "citations": ["x", true, 1], "quotes": [7, {"n": "1"}]}',
@@ -62,6 +82,17 @@ def test_an_endless_stream_ends() -> None:
             yield f'{{"text": "Sentence {n}.", "citations": [1]}}\n'
 
     assert len(list(read_drafts(endless()))) == 40
+
+
+def test_an_endless_repeat_ends() -> None:
+    def endless():
+        while True:
+            yield ONE + "\n"
+
+    assert list(read_drafts(endless())) == [FIRST]
+    assert read_to_the_end(39, 20_000)
+    assert not read_to_the_end(40, 1)
+    assert not read_to_the_end(1, 20_001)
 
 
 def test_a_placeholder_without_a_value_is_an_error() -> None:

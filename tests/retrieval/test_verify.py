@@ -27,6 +27,11 @@ PAPER = Paper(
         ("The Hα luminosity of NGC 1068", True),
         ("the mass is 1,205 M_⊙ with", False),
         ("a wind is seen in M31", False),
+        ("The mass is 1,20", False),  # the beginning of a number is another number
+        ("No wind is seen in M3", False),
+        ("a flux of 3.2×10^14 erg/s", False),
+        ("a flux of 3.2 × 10⁻¹⁴ erg/s", True),
+        ("the hα luminosity of NGC 106", False),
         ("No wind", False),  # too short to be evidence
         ("", False),
     ],
@@ -44,6 +49,10 @@ def test_quotations_stand_in_the_paper_or_not(quote: str, found: bool) -> None:
         ("5.0 and 5", {"5"}),
         ("M31, NGC 1068, GW170817, K2-18b, 3C 273", set()),
         ("about 30% of redshift 10 galaxies", {"30", "10"}),
+        ("[Fe/H] = −2.5 from −20 to -10", {"-2.5", "-20", "-10"}),
+        ("3 x 10^6, 3e6 and 3 million are 3,000,000", {"3000000"}),
+        ("10^-33 and 1e-33 but not 10^33", {"1E-33", "1E+33"}),
+        ("0.55 +/- 0.08 erg s^-1 cm-2", {"0.55", "0.08"}),
     ],
 )
 def test_numbers_are_found_and_designations_are_not(text: str, numbers: set[str]) -> None:
@@ -77,6 +86,65 @@ def test_numbers_names_and_objects_must_agree() -> None:
     )
     assert checked("NGC 1069 is heavy.", quote) == ("NGC 1069 is not in the papers it cites",)
     assert checked("M31 is heavy.", quote) == ()
+
+
+METALS = Paper(
+    title="Metals",
+    abstract="The mean [Fe/H] is -2.5 dex in two fields of M 31. It has 10^-33 g cm^-3 as Doe et al. (2003) say.",
+    authors=("Roe, R.",),
+    year=2024,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "quote", "problems"),
+    [
+        ("It is -2.5 dex in 2 fields of M31.", "[Fe/H] is -2.5 dex in two fields", ()),
+        (
+            "It is 2.5 dex.",
+            "[Fe/H] is 2.5 dex in",
+            (
+                "the quotation is not in paper [1]",
+                "the number 2.5 is not in the quoted evidence",
+            ),
+        ),
+        (
+            "It is 2.5 dex.",
+            "[Fe/H] is -2.5 dex in",
+            ("the number 2.5 is not in the quoted evidence",),
+        ),
+        ("It is 1e-33 g cm-3.", "It has 10^-33 g cm^-3", ()),
+        (
+            "It is 10^33 g.",
+            "It has 10^-33 g cm^-3",
+            ("the number 10^33 is not in the quoted evidence",),
+        ),
+        ("M3 is poor.", "The mean [Fe/H] is", ("M3 is not in the papers it cites",)),
+        (
+            "Moe et al. say so.",
+            "The mean [Fe/H] is",
+            ("Moe et al. is not among the papers it cites",),
+        ),
+        ("So say Doe et al. (2003).", "as Doe et al. (2003) say", ()),
+        ("Roe (2024) writes: “as Doe et al. (2003) say”", "as Doe et al. (2003) say", ()),
+        ("An unknown author (2024) weighs it.", "The mean [Fe/H] is", ()),
+    ],
+)
+def test_signs_exponents_and_names_are_held_to(
+    text: str, quote: str, problems: tuple[str, ...]
+) -> None:
+    assert check_sentence(Draft(text, (1,), ((1, quote),)), [METALS]).problems == problems
+
+
+def test_quotations_of_papers_that_are_not_cited_are_problems() -> None:
+    quotes = ((1, "The mean [Fe/H] is"), (2, "whatever it may say"), (7, "nothing at all here"))
+    sentence = check_sentence(Draft("Metals are few.", (1,), quotes), [METALS, PAPER])
+    assert sentence.problems == (
+        "it quotes paper [2] without citing it",
+        "it quotes [7], but there are 2 papers",
+        "the quotation is not in paper [2]",
+    )
+    assert [(e.n, e.found) for e in sentence.evidence] == [(1, True), (2, False)]
 
 
 @pytest.mark.parametrize(
