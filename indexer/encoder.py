@@ -192,7 +192,7 @@ class _SentenceTransformersEncoder:
             ) from error
         weights = Path(name) / "model.safetensors"
         self.id = id
-        self.dimension = int(self._model.get_sentence_embedding_dimension() or 0)
+        self.dimension = int(self._model.get_embedding_dimension() or 0)
         self.weights_sha256 = file_sha256(weights) if weights.is_file() else ""
 
     def encode(self, texts: Sequence[str]) -> Vectors:
