@@ -62,6 +62,9 @@ def _export_fp32(folder: Path, target: Path, tokenizer: Tokenizer, texts: Sequen
     """Write the fp32 graph; return torch's own unit vectors of `texts`, `(len(texts), dimension)`."""
     import torch
     from transformers import AutoModel
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
 
     class SentenceVector(torch.nn.Module):
         def __init__(self, transformer: torch.nn.Module) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.tokens import tokens
+
+logging.getLogger("bm25s").setLevel(logging.WARNING)  # it configures itself to DEBUG
 
 K1 = 0.9  # chosen with B on the training questions, see docs/results.md
 B = 0.4
