@@ -23,7 +23,13 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer import config
-from indexer.errors import EncoderError, IndexIncompatible, MissingCredential, RemoteError
+from indexer.errors import (
+    EncoderError,
+    IndexIncompatible,
+    MissingCredential,
+    RemoteError,
+    StorageError,
+)
 
 Vectors = npt.NDArray[np.float32]
 
@@ -146,7 +152,15 @@ class OnnxMiniLM:
         if not (folder / "model.onnx").is_file():
             from indexer.export import export_int8
 
-            export_int8(minilm_folder(), folder, self_check=_SELF_CHECK, min_cosine=MIN_INT8_COSINE)
+            try:
+                export_int8(
+                    minilm_folder(), folder, self_check=_SELF_CHECK, min_cosine=MIN_INT8_COSINE
+                )
+            except OSError as error:
+                raise StorageError(
+                    f"The model cannot be written to {folder.parent} ({error.strerror or error}): "
+                    "free about 250 MB, or set WAYFINDER_CACHE to a directory with room."
+                ) from error
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1

@@ -319,7 +319,7 @@ def write_snapshot(
     report: IngestReport,
     as_of: date,
 ) -> Manifest:
-    """Write the snapshot at `out`, replacing the one that is there in one step.
+    """Write the snapshot at `out`, replacing the one that is there in one step; hold `build_lock`.
 
     `vectors` is `(n_papers, dimension)` fp16 and `lexical` has had the papers' texts in their order.
 
@@ -328,6 +328,8 @@ def write_snapshot(
     """
     with _storage_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
+        for left in out.parent.glob(f".{out.name}.building-*"):  # by a build that was killed
+            shutil.rmtree(left, ignore_errors=True)
         building = Path(tempfile.mkdtemp(prefix=f".{out.name}.building-", dir=out.parent))
         building.chmod(0o755)
         try:

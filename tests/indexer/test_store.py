@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import shutil
 import signal
@@ -165,6 +166,32 @@ def test_a_full_disk_leaves_the_old_index_and_no_litter(index_dir: Path, tmp_pat
     assert read_manifest(index_dir) == before
     open_index(index_dir)
     assert not list(tmp_path.glob(".index.building*"))
+
+
+def test_what_a_killed_build_left_is_cleared_away(index_dir: Path, tmp_path: Path) -> None:
+    left = tmp_path / ".index.building-killed"
+    left.mkdir()
+    (left / "papers.arrow").write_bytes(b"half")
+    source = write_jsonl(tmp_path / "one.jsonl", PAPERS[:3])
+    build_index([str(source)], index_dir, encoder=load_encoder("minilm"), as_of=AS_OF)
+    assert not left.exists()
+
+
+def test_a_cache_without_room_is_said_in_words(tmp_path: Path) -> None:
+    code = (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "import sys; sys.argv = ['wayfinder', 'search', 'stars', '-q']\n"
+        "from app.cli import main; main()"
+    )
+    environment = {**os.environ, "WAYFINDER_CACHE": str(tmp_path / "cache")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == 1
+    assert "cannot be written" in done.stderr
+    assert "WAYFINDER_CACHE" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_rebuild_replaces_while_readers_read(index_dir: Path, tmp_path: Path) -> None:
