@@ -119,7 +119,7 @@ def _hit_lines(hit: Hit, *, number: int | None = None) -> str:
         if paper.citation_count is None
         else f"{paper.citation_count:,} citations"
     )
-    identifiers = " · ".join(paper.identifiers) or paper.id
+    identifiers = " · ".join(filter(None, (paper.bibcode, paper.arxiv_id))) or paper.id
     head = textwrap.fill(
         paper.plain_title, WIDTH - 5, initial_indent=f"{mark:<5}", subsequent_indent=" " * 5
     )
