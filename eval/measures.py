@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import ir_measures
 import numpy as np
 import numpy.typing as npt
-from ir_measures import RR, Success
+from ir_measures import RR, Judged, R, Success, nDCG
 from scipy.stats import bootstrap, permutation_test
 
 SINGLE = (Success @ 1, Success @ 10, Success @ 100, RR @ 10)
+MULTI = (nDCG @ 10, R @ 100, RR @ 10, Judged @ 10)
+CITATIONS = (nDCG @ 10, R @ 10, R @ 100)
 RESAMPLES = 10_000
 SEED = 20_240_801
 

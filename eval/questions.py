@@ -1,8 +1,12 @@
-"""Question files: JSON lines of a question and the papers that answer it."""
+"""Question files: each question with the papers that answer it, graded where the file grades them.
+
+Read as they are: Wayfinder's JSON lines, TREC qrels, and Pathfinder's two published JSON formats.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,29 +15,44 @@ from indexer.errors import PaperNotFound, QueryError
 from indexer.store import Index
 
 ALL = "all"
+PATHFINDER_SINGLE = ("question_abstract", "question_conclusion")
+
+Grades = dict[str, int]  # identifier or document -> grade; 0 is judged and not relevant
 
 
 @dataclass(frozen=True)
 class Question:
-    """One question and the identifier of the one paper that answers it."""
+    """One question and the grade of each paper judged for it, by arXiv id or bibcode."""
 
     query_id: str
     text: str
-    paper: str  # arXiv id or bibcode
-    style: str
+    grades: Grades
+    style: str = ""
 
 
 @dataclass(frozen=True)
 class QuestionSet:
-    """The questions of a file, with the row of each right paper that the index holds."""
+    """Questions with their papers located in an index; documents are `rowN`, or `missing:ID`."""
 
     questions: tuple[Question, ...]
-    rows: dict[str, int]  # query_id -> row
+    documents: dict[str, Grades]  # query_id -> document -> grade
+
+    def qrels(self, *, in_corpus_only: bool) -> dict[str, Grades]:
+        """The judgements; with `in_corpus_only`, of papers in the index and questions that have one."""
+        if not in_corpus_only:
+            return self.documents
+        held = {
+            query_id: {d: g for d, g in grades.items() if not d.startswith(MISSING)}
+            for query_id, grades in self.documents.items()
+        }
+        return {query_id: grades for query_id, grades in held.items() if any(grades.values())}
 
     @property
-    def missing(self) -> tuple[Question, ...]:
-        """Questions whose paper is not in the index."""
-        return tuple(q for q in self.questions if q.query_id not in self.rows)
+    def n_missing(self) -> int:
+        """Relevant papers, over all questions, that are not in the index."""
+        return sum(
+            g > 0 and d.startswith(MISSING) for gs in self.documents.values() for d, g in gs.items()
+        )
 
     @property
     def styles(self) -> list[str]:
@@ -41,55 +60,129 @@ class QuestionSet:
         return list(dict.fromkeys(q.style for q in self.questions if q.style))
 
 
-def read_questions(path: Path) -> tuple[Question, ...]:
-    """Read lines `{"query_id", "question", "arxiv_id" or "bibcode", "style"?}`.
+MISSING = "missing:"
+
+
+def document(row: int) -> str:
+    """The name of a paper of the index in runs and qrels."""
+    return f"row{row}"
+
+
+def read_questions(path: Path, *, qrels: Path | None = None) -> tuple[Question, ...]:
+    """Read questions; their papers come from `qrels` (TREC: query_id 0 paper grade) where it is given.
+
+    A JSON line has query_id, question and one of arxiv_id, bibcode (one right paper) or relevant (a
+    list of papers). A JSON object is read as Pathfinder published its questions.
 
     Raises:
         QueryError: the file cannot be read, or a line is not such a question; the line is named.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise QueryError(f"{path} cannot be read as UTF-8 text: {error}") from error
-    questions = [_question(path, n, line) for n, line in enumerate(lines, 1) if line.strip()]
+    text = _text(path)
+    graded = _read_qrels(qrels) if qrels else None
+    questions = tuple(
+        _pathfinder(path, text) if _is_one_object(text) else _lines(path, text, graded)
+    )
     if not questions:
         raise QueryError(f"{path} holds no question.")
     seen: set[str] = set()
     for question in questions:
         if question.query_id in seen:
-            raise QueryError(
-                f"{path} has query_id {question.query_id!r} twice: give each question its own."
-            )
+            raise QueryError(f"{path} has query_id {question.query_id!r} twice: give each its own.")
         seen.add(question.query_id)
-    return tuple(questions)
+    return questions
 
 
 def locate(questions: tuple[Question, ...], index: Index) -> QuestionSet:
-    """Find each question's paper in the index; those that are not there are left out of `rows`."""
-    rows = {}
-    for question in questions:
+    """Find the papers of every question in the index."""
+    return QuestionSet(questions, {q.query_id: dict(_located(q.grades, index)) for q in questions})
+
+
+def _located(grades: Mapping[str, int], index: Index) -> Iterator[tuple[str, int]]:
+    for identifier, grade in grades.items():
         try:
-            rows[question.query_id] = index.row_of(question.paper)
+            yield document(index.row_of(identifier)), grade
         except PaperNotFound:
+            yield f"{MISSING}{identifier}", grade
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise QueryError(f"{path} cannot be read as UTF-8 text: {error}") from error
+
+
+def _read_qrels(path: Path) -> dict[str, Grades]:
+    qrels: dict[str, Grades] = {}
+    for number, line in enumerate(_text(path).splitlines(), 1):
+        if not line.strip():
             continue
-    return QuestionSet(questions, rows)
+        try:
+            query_id, _, paper, grade = line.split()
+            qrels.setdefault(query_id, {})[paper] = int(grade)
+        except ValueError as error:
+            raise QueryError(
+                f"{path}, line {number}: expected `query_id 0 paper grade`, found {line[:80]!r}."
+            ) from error
+    return qrels
 
 
-def _question(path: Path, number: int, line: str) -> Question:
-    wanted = '{"query_id", "question", "arxiv_id" or "bibcode"}'
+def _lines(path: Path, text: str, graded: Mapping[str, Grades] | None) -> Iterator[Question]:
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip():
+            yield _question(path, number, line, graded)
+
+
+def _question(path: Path, number: int, line: str, graded: Mapping[str, Grades] | None) -> Question:
     try:
         value: Any = json.loads(line)
-        paper = value.get("arxiv_id") or value["bibcode"]
+        query_id = str(value["query_id"])
+        grades = graded[query_id] if graded is not None else _grades(value)
         question = Question(
-            str(value["query_id"]),
-            str(value["question"]).strip(),
-            str(paper),
-            str(value.get("style") or ""),
+            query_id, str(value["question"]).strip(), grades, str(value.get("style") or "")
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
+        wanted = '{"query_id", "question"} and "arxiv_id", "bibcode" or "relevant", or its papers in --qrels'
         raise QueryError(
             f"{path}, line {number}: expected {wanted}, found {line[:80]!r}."
         ) from error
     if not question.text:
         raise QueryError(f"{path}, line {number}: the question is empty.")
     return question
+
+
+def _grades(value: Mapping[str, Any]) -> Grades:
+    if "relevant" in value:
+        return {str(paper): 1 for paper in value["relevant"]}
+    return {str(value.get("arxiv_id") or value["bibcode"]): 1}
+
+
+def _is_one_object(text: str) -> bool:
+    """Whether the file is one JSON object and not a line per question."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return False
+    return isinstance(value, dict) and "query_id" not in value
+
+
+def _pathfinder(path: Path, text: str) -> Iterator[Question]:
+    """`{arxiv_id: {"question_abstract": text}}`, or `{id: {"question": text, "arxiv": [ids]}}`."""
+    for name, value in json.loads(text).items():
+        found = False
+        if (
+            isinstance(value, dict)
+            and value.get("question")
+            and isinstance(value.get("arxiv"), list)
+        ):
+            found = True
+            yield Question(str(name), str(value["question"]), {str(p): 1 for p in value["arxiv"]})
+        for field in PATHFINDER_SINGLE if isinstance(value, dict) and not found else ():
+            if value.get(field):
+                found = True
+                style = field.removeprefix("question_")
+                yield Question(f"{name}-{style}", str(value[field]), {str(name): 1}, style)
+        if not found:
+            raise QueryError(
+                f"{path}, entry {name!r}: expected question_abstract or question_conclusion, or question and arxiv."
+            )

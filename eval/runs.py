@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from eval.measures import Qrels, Run
-from eval.single import Report
+from eval.questions import MISSING
+from eval.ranking import Report
 from indexer.config import REPOSITORY
 from indexer.errors import StorageError
 from indexer.records import Paper
 from indexer.store import Index
-
-MISSING = "missing"
 
 
 def conditions(index: Index) -> dict[str, Any]:
@@ -88,8 +87,8 @@ class _Ids:
         self._papers = index.papers
 
     def _name(self, document: str) -> str:
-        if document == MISSING:
-            return MISSING
+        if document.startswith(MISSING):
+            return document.removeprefix(MISSING)
         paper: Paper = self._papers[int(document.removeprefix("row"))]
         return (paper.arxiv_id or paper.id).replace(" ", "_")
 

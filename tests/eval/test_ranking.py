@@ -19,14 +19,14 @@ from eval.baselines import (
     time_weight,
 )
 from eval.cli import app
-from eval.measures import SINGLE, estimate, holm, paired_p_value, per_question
+from eval.measures import MULTI, SINGLE, estimate, holm, paired_p_value, per_question
 from eval.questions import locate, read_questions
-from eval.single import run_single
+from eval.ranking import run_benchmark
 from indexer.errors import QueryError
 from indexer.store import Index
 from retrieval import search
 from retrieval.records import SearchSettings
-from tests.papers import PAPERS, write_jsonl
+from tests.papers import write_jsonl
 
 QUESTIONS = [
     {
@@ -115,9 +115,8 @@ def test_questions_out_of_the_index_are_counted_and_both_figures_given(
     small_index: Index, question_file: Path
 ) -> None:
     asked = locate(read_questions(question_file), small_index)
-    assert [q.query_id for q in asked.missing] == ["q4"]
-    report = run_single(small_index, asked)
-    assert report.n_missing == 1
+    report = run_benchmark(systems(small_index, 100, baselines=True), asked, SINGLE)
+    assert report.n_missing == asked.n_missing == 1
     served = {
         (row.group, row.in_corpus_only): row for row in report.rows if row.system == "wayfinder"
     }
@@ -132,6 +131,69 @@ def test_questions_out_of_the_index_are_counted_and_both_figures_given(
         "pathfinder",
         "pathfinder-all",
     }
+
+
+def test_graded_judgements_are_measured_as_the_field_does(
+    small_index: Index, tmp_path: Path
+) -> None:
+    questions = write_jsonl(
+        tmp_path / "t.jsonl", [{"query_id": "t1", "question": "jets and star formation"}]
+    )
+    qrels = tmp_path / "t.qrels"
+    qrels.write_text("t1 0 2401.00001 2\nt1 0 2402.00002 1\nt1 0 2507.00011 0\nt1 0 9999.00001 2\n")
+    asked = locate(read_questions(questions, qrels=qrels), small_index)
+    report = run_benchmark(systems(small_index, 100, baselines=False), asked, MULTI)
+    ranked = [
+        hit.paper.arxiv_id
+        for hit in search(small_index, "jets and star formation", SearchSettings(k=100)).hits
+    ]
+    grades = {"2401.00001": 2, "2402.00002": 1}
+    dcg = sum(grades.get(p, 0) / math.log2(place + 2) for place, p in enumerate(ranked[:10]))
+    whole = 2 / math.log2(2) + 2 / math.log2(3) + 1 / math.log2(4)
+    held = 2 / math.log2(2) + 1 / math.log2(3)
+    everything, in_corpus = report.rows
+    assert everything.estimates["nDCG@10"].mean == pytest.approx(dcg / whole)
+    assert in_corpus.estimates["nDCG@10"].mean == pytest.approx(dcg / held)
+    assert (everything.estimates["R@100"].mean, in_corpus.estimates["R@100"].mean) == (
+        pytest.approx(2 / 3),
+        1.0,
+    )
+
+
+def test_pathfinders_question_files_are_read_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "single.json"
+    path.write_text(
+        json.dumps(
+            {
+                "2401.00001": {"question_abstract": "A?", "question_conclusion": "B?"},
+                "2402.00002": {"question_abstract": "C?"},
+            }
+        )
+    )
+    assert [(q.query_id, q.text, q.grades, q.style) for q in read_questions(path)] == [
+        ("2401.00001-abstract", "A?", {"2401.00001": 1}, "abstract"),
+        ("2401.00001-conclusion", "B?", {"2401.00001": 1}, "conclusion"),
+        ("2402.00002-abstract", "C?", {"2402.00002": 1}, "abstract"),
+    ]
+    path.write_text(
+        json.dumps(
+            {
+                "r1": {
+                    "title": "T",
+                    "question": "Q?",
+                    "text": "x",
+                    "citations": ["c"],
+                    "arxiv": ["1", "2"],
+                }
+            }
+        )
+    )
+    assert [(q.query_id, q.text, q.grades) for q in read_questions(path)] == [
+        ("r1", "Q?", {"1": 1, "2": 1})
+    ]
+    path.write_text(json.dumps({"r1": {"title": "T"}}))
+    with pytest.raises(QueryError, match="entry 'r1'"):
+        read_questions(path)
 
 
 def test_what_is_measured_is_what_is_served(small_index: Index) -> None:
@@ -164,7 +226,7 @@ def test_the_command_prints_tables_and_writes_trec_files(
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
     assert "success@10" in done.stdout
-    assert "1 questions ask for papers that this index does not hold" in done.stdout
+    assert "1 right papers are not in this index" in done.stdout
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     assert {"snapshot", "commit", "date", "machine", "command", "rows"} <= set(result)
     run = [line.split() for line in (tmp_path / "run" / "wayfinder.run").read_text().splitlines()]
@@ -199,4 +261,6 @@ def test_the_question_files_of_the_project_can_be_read() -> None:
     folder = Path(__file__).resolve().parents[2] / "eval" / "data"
     assert len(read_questions(folder / "questions_single_dev.jsonl")) == 200
     assert len(read_questions(folder / "questions_train.jsonl")) == 4599
-    assert {p["title"] for p in PAPERS}
+    topics = read_questions(folder / "topics_dev.jsonl", qrels=folder / "topics_dev.qrels")
+    assert len(topics) == 20
+    assert {grade for q in topics for grade in q.grades.values()} == {0, 1, 2}
