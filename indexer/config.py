@@ -5,6 +5,7 @@
 | WAYFINDER_INDEX              | index directory to use when none is named                          |
 | WAYFINDER_CACHE              | where models, vectors and the starter index are kept               |
 | WAYFINDER_ENCODER            | encoder for new indexes (default `minilm`)                         |
+| WAYFINDER_OBJECTS            | your own table of objects: name, kind, aliases (CSV)               |
 | WAYFINDER_RERANKER           | a sentence-transformers cross-encoder, by name or path             |
 | WAYFINDER_LLM_BASE_URL       | an OpenAI-compatible server; empty means OpenAI's own              |
 | WAYFINDER_LLM_MODEL          | the model to ask for                                               |
@@ -70,6 +71,12 @@ def index_dir() -> Path | None:
 def encoder_name() -> str:
     """The encoder for new indexes."""
     return os.environ.get("WAYFINDER_ENCODER") or DEFAULT_ENCODER
+
+
+def objects_table() -> Path | None:
+    """The user's own table of objects and their aliases, if any."""
+    named = os.environ.get("WAYFINDER_OBJECTS")
+    return Path(named) if named else None
 
 
 def reranker_name() -> str | None:
