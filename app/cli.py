@@ -28,8 +28,8 @@ from retrieval import ask as ask_question
 from retrieval import load_index
 from retrieval import search as search_papers
 from retrieval import similar as similar_papers
-from retrieval.records import Mode, SearchFilters, SearchSettings
-from retrieval.rows import answer_row, hit_row
+from retrieval.records import Mode, SearchFilters, SearchResult, SearchSettings
+from retrieval.rows import answer_row, hit_row, understood_row
 from retrieval.synthesis import AnswerStyle
 
 _HELP = """Search the astronomical literature in plain words, with answers you can check.
@@ -92,6 +92,21 @@ FacilityOption = Annotated[
 RecencyOption = Annotated[float, typer.Option(help="Weight of recency, 0 (off) to 1.")]
 ImpactOption = Annotated[
     float, typer.Option(help="Weight of citations among papers of the same year, 0 (off) to 1.")
+]
+PlainOption = Annotated[
+    bool,
+    typer.Option("--plain", help="Take the question as plain words: understand nothing in it."),
+]
+IgnoreOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--ignore",
+        help='Take away one thing understood, by its key: "years:since 2022". Repeatable.',
+        show_default=False,
+    ),
+]
+KeywordOption = Annotated[
+    float, typer.Option("--keyword-weight", help="Words against meaning, 0 (meaning only) to 1.")
 ]
 HydeOption = Annotated[
     bool, typer.Option("--hyde", help="Also search for an abstract that a language model imagines.")
@@ -207,6 +222,9 @@ def search(
     facility: FacilityOption = None,
     recency: RecencyOption = 0.0,
     impact: ImpactOption = 0.0,
+    keyword_weight: KeywordOption = 0.5,
+    plain: PlainOption = False,
+    ignore: IgnoreOption = None,
     hyde: HydeOption = False,
     rerank: RerankOption = None,
     json_output: JsonOption = False,
@@ -222,6 +240,9 @@ def search(
         filters=filters,
         recency=recency,
         impact=impact,
+        keyword_weight=keyword_weight,
+        understand=not plain,
+        ignored=tuple(ignore or ()),
         hyde=hyde,
         rerank=rerank,
     )
@@ -233,11 +254,13 @@ def search(
         _search_file(_open(index, quiet), queries, settings)
         return
     result = search_papers(_open(index, quiet), query or "", settings)
+    _say_understood(result)
     for note in result.degraded:
         _say(note)
     if json_output:
+        understood = [understood_row(item) for item in result.understood]
         for hit in result.hits:
-            _out(json.dumps(hit_row(hit), ensure_ascii=False))
+            _out(json.dumps({**hit_row(hit), "understood": understood}, ensure_ascii=False))
     else:
         _out(show.hits_page(result))
 
@@ -285,6 +308,8 @@ def ask(
     facility: FacilityOption = None,
     recency: RecencyOption = 0.0,
     impact: ImpactOption = 0.0,
+    plain: PlainOption = False,
+    ignore: IgnoreOption = None,
     json_output: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -295,9 +320,16 @@ def ask(
     filters = SearchFilters(
         since=since, until=until, min_citations=min_citations, author=author, facility=facility
     )
-    settings = SearchSettings(filters=filters, recency=recency, impact=impact)
+    settings = SearchSettings(
+        filters=filters,
+        recency=recency,
+        impact=impact,
+        understand=not plain,
+        ignored=tuple(ignore or ()),
+    )
     wording = AnswerStyle(style=style, audience=audience, language=language)
     answer = ask_question(_open(index, quiet), question, settings, offline=offline, style=wording)
+    _say_understood(answer.search)
     for note in answer.degraded:
         _say(note)
     _out(
@@ -367,9 +399,9 @@ def _search_file(index: Index, path: Path, settings: SearchSettings) -> None:
         try:
             asked = json.loads(line)
             row |= {"query_id": asked["query_id"], "query": asked["query"]}
-            row["hits"] = [
-                hit_row(hit) for hit in search_papers(index, str(asked["query"]), settings).hits
-            ]
+            result = search_papers(index, str(asked["query"]), settings)
+            row["hits"] = [hit_row(hit) for hit in result.hits]
+            row["understood"] = [understood_row(item) for item in result.understood]
         except (QueryError, ValueError, KeyError, TypeError) as error:
             row["error"] = (
                 f"{error}" if isinstance(error, QueryError) else 'expected {"query_id", "query"}'
@@ -380,6 +412,11 @@ def _search_file(index: Index, path: Path, settings: SearchSettings) -> None:
         raise QueryError(
             f"{failed} of the lines of {path} could not be searched; each has its error."
         )
+
+
+def _say_understood(result: SearchResult) -> None:
+    if result.understood:
+        _say("Understood: " + "; ".join(f"{i.label} ({i.effect})" for i in result.understood))
 
 
 def _mode(name: str) -> Mode:

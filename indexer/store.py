@@ -31,11 +31,12 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from filelock import FileLock, Timeout
 
 from indexer import config, weights
@@ -112,6 +113,29 @@ class PaperTable(Sequence[Paper]):
             name: tuple(value or ()) if name in _LISTS else value for name, value in values.items()
         }
         return Paper(**facts)
+
+    def matching(self, kind: Literal["title", "journal"], value: str) -> npt.NDArray[np.bool_]:
+        """Which papers have all words of `value` in the title, or the bibstem `value`; `(n,)` bool.
+
+        A bibstem is compared with the journal and with the bibcode's letters, as ADS's `bibstem:`.
+        """
+        masks = []
+        for batch in self._batches:
+            if kind == "title":
+                titles = pc.utf8_lower(batch.column("title"))
+                found = [pc.match_substring(titles, word) for word in value.lower().split()]
+            else:
+                stem = value.strip(" .").lower()
+                pattern = rf"(?i)^\d{{4}}{re.escape(stem)}[.\d]"
+                bibcodes = pc.fill_null(batch.column("bibcode"), "")
+                journals = pc.utf8_lower(pc.fill_null(batch.column("journal"), ""))
+                by_code = pc.match_substring_regex(bibcodes, pattern)
+                found = [pc.or_(by_code, pc.equal(journals, stem))]
+            columns = [column.to_numpy(zero_copy_only=False).astype(np.bool_) for column in found]
+            masks.append(
+                np.logical_and.reduce(columns) if columns else np.ones(len(batch), np.bool_)
+            )
+        return np.concatenate(masks) if masks else np.zeros(0, dtype=np.bool_)
 
 
 class Index:

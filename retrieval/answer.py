@@ -158,7 +158,7 @@ def _answer(
         papers=result.hits,
         refused=mode == "refused",
         reason=reason,
-        degraded=(*result.degraded, *degraded),
+        degraded=tuple(note for note in (*result.degraded, *degraded) if note != reason),
         usage=usage,
         seconds=seconds,
         search=result,

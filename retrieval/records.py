@@ -9,6 +9,7 @@ from typing import Literal
 
 from indexer.records import Paper
 from retrieval.errors import QueryError
+from retrieval.understand import Understood
 
 Mode = Literal["hybrid", "dense", "lexical"]
 MODES: tuple[Mode, ...] = ("hybrid", "dense", "lexical")
@@ -44,6 +45,9 @@ class SearchSettings:
     recency: float = 0.0
     impact: float = 0.0
     half_life_years: float = 5.0
+    keyword_weight: float = 0.5  # of words against meaning, in hybrid mode
+    understand: bool = True  # take years, objects, facilities, authors and fields from the question
+    ignored: tuple[str, ...] = ()  # keys of understood items that the user took away
     hyde: bool = False  # also search for an abstract that a language model imagines
     rerank: bool | None = None  # None: where a reranker is configured
 
@@ -53,7 +57,7 @@ class SearchSettings:
             raise QueryError(f"k is {self.k}: ask for 1 to {MAX_K} papers.")
         if self.mode not in MODES:
             raise QueryError(f"mode is {self.mode!r}: choose one of {', '.join(MODES)}.")
-        for name in ("recency", "impact"):
+        for name in ("recency", "impact", "keyword_weight"):
             if not 0 <= getattr(self, name) <= 1:
                 raise QueryError(
                     f"{name} is {getattr(self, name)}: give a weight from 0 (off) to 1."
@@ -76,8 +80,9 @@ class SearchSettings:
 class ScoreParts:
     """What a score was made of, each in [0, 1]: score = relevance + a·recency + b·impact.
 
-    relevance = (1 - w)·dense + w·lexical in hybrid mode, with w the keyword weight; where a reranker
-    read the paper, its score takes relevance's place.
+    relevance = (1 - n)·((1 - w)·dense + w·lexical) + n·named in hybrid mode, with w the keyword weight
+    and n = NAMED_WEIGHT where the question names an object or a facility, else 0. Where a reranker
+    read the paper, its order takes relevance's place.
     """
 
     dense: float
@@ -85,6 +90,7 @@ class ScoreParts:
     relevance: float
     recency: float
     impact: float
+    named: float = 0.0  # 1 where the paper names what the question names
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,7 @@ class SearchResult:
     """A query as understood, what it found, and what was not done."""
 
     query: str
+    understood: tuple[Understood, ...]  # taken from the question
     settings: SearchSettings
     hits: tuple[Hit, ...]
     best_cosine: (

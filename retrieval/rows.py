@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from retrieval.records import Answer, Hit
+from retrieval.understand import Understood
 
 Row = dict[str, Any]
 
@@ -30,6 +31,11 @@ def hit_row(hit: Hit) -> Row:
     }
 
 
+def understood_row(item: Understood) -> Row:
+    """One thing understood of a question; `key` takes it away again (`--ignore`)."""
+    return {"kind": item.kind, "label": item.label, "effect": item.effect, "key": item.key}
+
+
 def answer_row(answer: Answer) -> Row:
     """One answer: its sentences with citations and evidence, its papers, and what was not done."""
     return {
@@ -49,6 +55,7 @@ def answer_row(answer: Answer) -> Row:
         "refused": answer.refused,
         "reason": answer.reason,
         "mode": answer.mode,
+        "understood": [understood_row(item) for item in answer.search.understood],
         "degraded": list(answer.degraded),
         "usage": asdict(answer.usage),
         "seconds": {stage: round(seconds, 4) for stage, seconds in answer.seconds.items()},

@@ -9,19 +9,22 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from indexer.errors import EncoderError
+from indexer.errors import EncoderError, PaperNotFound
 from indexer.store import Index
-from indexer.weights import UNKNOWN_CITATIONS, UNKNOWN_YEAR, recency
+from indexer.weights import recency
+from retrieval.conditions import conditions, passing, which_to_drop
 from retrieval.errors import LLMError, QueryError
 from retrieval.hyde import hyde_vector, hypothetical_abstract
 from retrieval.llm import LLM, configured_llm
-from retrieval.records import Hit, ScoreParts, SearchFilters, SearchResult, SearchSettings
+from retrieval.records import Hit, ScoreParts, SearchResult, SearchSettings
 from retrieval.rerank import RERANK_DEPTH, Reranker, configured_reranker
+from retrieval.understand import Understanding, Understood, understand
 
 CANDIDATES = 1000  # papers that each leg brings to the fusion
 MAX_QUERY_CHARACTERS = 20_000
 MIN_QUERY_CHARACTERS = 2
-KEYWORD_WEIGHT = 0.5  # of the lexical part in hybrid mode
+NAMED_WEIGHT = 0.15  # of naming the question's object or facility
+MOST_LISTED = 5000  # papers ranked when a question is all conditions and no words
 MIN_COSINE_EVIDENCE = 0.3  # a question whose best paper is less near than this is not answered
 SAMPLE_ROWS = 1000  # papers whose cosines say how near the query is to papers at large
 
@@ -51,8 +54,9 @@ def search(
 ) -> SearchResult:
     """Return the papers of `index` that answer `query`, best first; the same each time.
 
-    HyDE uses `llm` and reranking `reranker`, else those that the environment configures. What was
-    asked for and could not be done is in the result's `degraded`.
+    What the question says of years, authors and fields narrows, objects and facilities boost, and an
+    identifier's paper comes first. HyDE uses `llm` and reranking `reranker`, else those that the
+    environment configures. What was asked for and could not be done is in the result's `degraded`.
 
     Raises:
         QueryError: the query is empty or a single character.
@@ -60,26 +64,35 @@ def search(
     settings = settings or SearchSettings()
     clock = _Clock()
     query, degraded = _checked(query)
-    allowed = allowed_rows(index, settings.filters)
-    clock.stage("filters")
-    bm25 = None if settings.mode == "dense" else index.lexical.scores(query)
-    if bm25 is not None and not bm25.any():
+    meant = _understanding(index, query, settings)
+    degraded += meant.notes
+    required = conditions(index, settings.filters, meant.items)
+    allowed = passing(required)
+    if allowed is not None and not allowed.any():
+        degraded.append(which_to_drop(required))
+    pinned = _pinned_rows(index, meant, degraded)
+    clock.stage("understanding")
+    text = meant.text if len(meant.text) >= MIN_QUERY_CHARACTERS else _condition_words(meant)
+    bm25 = None if settings.mode == "dense" else index.lexical.scores(_expanded(text, meant))
+    if bm25 is not None and text and not bm25.any():
         degraded.append("None of the question's words is in any paper: found by meaning alone.")
     clock.stage("words")
-    vector = None if settings.mode == "lexical" else index.encoder.encode([query])[0]
+    vector = None if settings.mode == "lexical" else _query_vector(index, text, pinned)
     clock.stage("encoding")
     if settings.hyde and vector is not None:
         vector = _with_hyde(index, query, vector, llm, degraded)
         clock.stage("imagining")
-    candidates = _candidates(index, vector, bm25, allowed)
-    relevance = _fused(candidates, settings)
+    candidates = _candidates(index, vector, bm25, allowed, pinned)
+    named = _named(index, meant, candidates.rows)
+    relevance = _fused(candidates, named, settings)
     clock.stage("candidates")
     if settings.rerank is not False:
         relevance = _reranked(index, query, candidates, relevance, settings, reranker, degraded)
         clock.stage("reranking")
-    hits = _ranked(index, candidates, relevance, settings)
+    hits = _ranked(index, candidates, relevance, settings, named=named, pinned=pinned)
     clock.stage("ranking")
-    return _result(index, query, settings, hits, candidates.best_cosine, allowed, degraded, clock)
+    best = candidates.best_cosine
+    return _result(index, query, settings, hits, best, allowed, degraded, clock, meant.items)
 
 
 def similar(index: Index, identifier: str, settings: SearchSettings | None = None) -> SearchResult:
@@ -91,7 +104,7 @@ def similar(index: Index, identifier: str, settings: SearchSettings | None = Non
     settings = settings or SearchSettings()
     clock = _Clock()
     row = index.row_of(identifier)
-    allowed = allowed_rows(index, settings.filters)
+    allowed = passing(conditions(index, settings.filters))
     others = np.ones(len(index.papers), dtype=np.bool_) if allowed is None else allowed.copy()
     others[row] = False
     clock.stage("filters")
@@ -111,29 +124,61 @@ def similar(index: Index, identifier: str, settings: SearchSettings | None = Non
     )
 
 
-def allowed_rows(index: Index, filters: SearchFilters) -> Mask | None:
-    """Return which papers pass the filters, `(n_papers,)` bool, or None when no filter is set.
+def _understanding(index: Index, query: str, settings: SearchSettings) -> Understanding:
+    if not settings.understand:
+        return Understanding(query, ())
+    return understand(
+        query,
+        this_year=int(index.manifest.as_of[:4]),
+        is_author=lambda name: len(index.rows_by_author(name)) > 0,
+        ignored=frozenset(settings.ignored),
+    )
 
-    A paper whose year or citation count is unknown does not pass a filter on it.
-    """
-    if not filters.active:
+
+def _pinned_rows(index: Index, meant: Understanding, degraded: list[str]) -> Rows:
+    """The rows of the papers whose identifiers the question gives, in its order."""
+    rows: list[int] = []
+    for item in meant.of("paper"):
+        try:
+            rows.append(index.row_of(item.value))
+        except PaperNotFound:
+            degraded.append(
+                f"{item.value} is not in this index; what follows is like the rest of the question."
+            )
+    return np.array(list(dict.fromkeys(rows)), dtype=np.int64)
+
+
+def _condition_words(meant: Understanding) -> str:
+    """What to rank by when a question is all conditions: the words of its fields."""
+    return " ".join(item.value for item in meant.of("title", "abstract"))
+
+
+def _expanded(text: str, meant: Understanding) -> str:
+    """The question's words, and the other names of the objects and facilities in it."""
+    names = [name for item in meant.of("object", "facility") for name in item.names]
+    return " ".join([text, *names])
+
+
+def _query_vector(index: Index, text: str, pinned: Rows) -> Floats | None:
+    """The question's unit vector; that of the paper it points at when it says nothing else."""
+    if text:
+        return index.encoder.encode([text])[0]
+    if len(pinned):
+        return np.asarray(index.vectors[pinned[0]], dtype=np.float32)
+    return None
+
+
+def _named(index: Index, meant: Understanding, rows: Rows) -> Floats | None:
+    """The share of the question's objects and facilities that each of `rows` names, in [0, 1]."""
+    items = meant.of("object", "facility")
+    if not items:
         return None
-    mask = np.ones(len(index.papers), dtype=np.bool_)
-    if filters.since is not None:
-        mask &= index.year >= filters.since
-    if filters.until is not None:
-        mask &= (index.year <= filters.until) & (index.year != UNKNOWN_YEAR)
-    if filters.min_citations is not None:
-        mask &= (index.citations >= filters.min_citations) & (index.citations != UNKNOWN_CITATIONS)
-    for rows in (
-        None if filters.author is None else index.rows_by_author(filters.author),
-        None if filters.facility is None else index.lexical.rows_with_all(filters.facility),
-    ):
-        if rows is not None:
-            named = np.zeros_like(mask)
-            named[rows] = True
-            mask &= named
-    return mask
+    share = np.zeros(len(index.papers), dtype=np.float32)
+    for item in items:
+        by_any_name = [index.lexical.rows_with_all(name) for name in item.names]
+        share[np.unique(np.concatenate(by_any_name))] += 1.0 / len(items)
+    found: Floats = share[rows]
+    return found
 
 
 def _checked(query: str) -> tuple[str, list[str]]:
@@ -151,12 +196,19 @@ def _checked(query: str) -> tuple[str, list[str]]:
 
 
 def _candidates(
-    index: Index, vector: Floats | None, bm25: Floats | None, allowed: Mask | None
+    index: Index,
+    vector: Floats | None,
+    bm25: Floats | None,
+    allowed: Mask | None,
+    pinned: Rows | None = None,
 ) -> _Candidates:
-    """Bring the best rows of each leg and score all of them by both."""
-    rows = np.zeros(0, dtype=np.int64)
+    """Bring the best rows of each leg, and those pinned, and score all of them by both."""
+    rows = np.zeros(0, dtype=np.int64) if pinned is None else pinned
+    if vector is None and (bm25 is None or not bm25.any()) and allowed is not None:
+        rows = np.union1d(rows, np.flatnonzero(allowed)[:MOST_LISTED])  # all conditions, no words
     if vector is not None:
-        rows, _ = index.dense.search(vector, CANDIDATES, allowed=allowed)
+        nearest, _ = index.dense.search(vector, CANDIDATES, allowed=allowed)
+        rows = np.union1d(rows, nearest)
     if bm25 is not None:
         rows = np.union1d(rows, _best_rows(bm25, allowed))
     rows = np.sort(rows)
@@ -195,10 +247,10 @@ def _lexical_score(bm25: Floats, rows: Rows) -> Floats:
     return score
 
 
-def _fused(candidates: _Candidates, settings: SearchSettings) -> Floats:
-    weight = {"hybrid": KEYWORD_WEIGHT, "dense": 0.0, "lexical": 1.0}[settings.mode]
-    relevance: Floats = (1.0 - weight) * candidates.dense + weight * candidates.lexical
-    return relevance
+def _fused(candidates: _Candidates, named: Floats | None, settings: SearchSettings) -> Floats:
+    keywords = {"hybrid": settings.keyword_weight, "dense": 0.0, "lexical": 1.0}[settings.mode]
+    relevance: Floats = (1.0 - keywords) * candidates.dense + keywords * candidates.lexical
+    return relevance if named is None else (1.0 - NAMED_WEIGHT) * relevance + NAMED_WEIGHT * named
 
 
 def _with_hyde(
@@ -250,9 +302,20 @@ def _reranked(
 
 
 def _ranked(
-    index: Index, candidates: _Candidates, relevance: Floats, settings: SearchSettings
+    index: Index,
+    candidates: _Candidates,
+    relevance: Floats,
+    settings: SearchSettings,
+    *,
+    named: Floats | None = None,
+    pinned: Rows | None = None,
 ) -> tuple[Hit, ...]:
-    """Weight and rank: score = relevance + a·recency + b·impact, ties by cosine, then row."""
+    """Weight and rank: score = relevance + a·recency + b·impact, ties by cosine, then row.
+
+    Pinned rows come first, whatever their score.
+    """
+    first = np.isin(candidates.rows, [] if pinned is None else pinned)
+    names = np.zeros(len(candidates.rows)) if named is None else named
     rows = candidates.rows
     fresh = recency(
         index.decimal_year[rows],
@@ -261,7 +324,7 @@ def _ranked(
     )
     cited = index.impact[rows]
     score = relevance + settings.recency * fresh + settings.impact * cited
-    order = np.lexsort((rows, -candidates.cosine, -score))[: settings.k]
+    order = np.lexsort((rows, -candidates.cosine, -score, ~first))[: settings.k]
     return tuple(
         Hit(
             paper=index.papers[int(rows[i])],
@@ -274,6 +337,7 @@ def _ranked(
                 relevance=float(relevance[i]),
                 recency=float(fresh[i]),
                 impact=float(cited[i]),
+                named=float(names[i]),
             ),
         )
         for rank, i in enumerate(order, 1)
@@ -289,9 +353,11 @@ def _result(
     allowed: Mask | None,
     degraded: Sequence[str],
     clock: _Clock,
+    understood: tuple[Understood, ...] = (),
 ) -> SearchResult:
     return SearchResult(
         query=query,
+        understood=understood,
         settings=settings,
         hits=tuple(hits),
         best_cosine=best_cosine,
@@ -320,10 +386,7 @@ class _Clock:
 def enough_evidence(result: SearchResult) -> str | None:
     """Return why these hits are too little to answer from, in words, or None when they suffice."""
     if not result.n_candidates:
-        filters = ", ".join(
-            f"{n.replace('_', ' ')} {v}" for n, v in result.settings.filters.active.items()
-        )
-        return f"No paper of this index passes the filters ({filters}): loosen one of them."
+        return next(note for note in result.degraded if note.startswith("No paper passes"))
     if not result.hits:
         return "No paper of this index matches the question: try other words."
     if result.best_cosine is not None and result.best_cosine < MIN_COSINE_EVIDENCE:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from retrieval.tables import facilities, objects
+from retrieval.tables import facilities, objects, written_form
 
 Kind = Literal[
     "years", "object", "facility", "author", "first author", "title", "abstract", "journal", "paper"
@@ -191,6 +191,7 @@ def _identifiers(text: str, this_year: int, is_author: Callable[[str], bool]) ->
 
 
 def _pinned(value: str, words: str) -> Understood:
+    value = re.sub(r"(\d)v\d+$", r"\1", value)
     return Understood("paper", f"paper {value}", "first", words, value)
 
 
@@ -298,7 +299,9 @@ def _objects(text: str) -> Iterator[Understood]:
     for mention in objects().find(text, case_matters=True):
         known.add((mention.start, mention.end))
         entry = mention.entry
-        other = next((a for a in entry.aliases if a.casefold() != mention.words.casefold()), "")
+        other = next(
+            (a for a in entry.aliases if written_form(a) != written_form(mention.words)), ""
+        )
         label = f"{entry.name} ({other})" if other else entry.name
         yield Understood("object", label, "boosts", mention.words, entry.name, entry.names)
     for match in _DESIGNATION.finditer(text):

@@ -79,7 +79,9 @@ def test_filters_and_weights_reach_the_search(
     assert "Lopez" not in words(test)
     assert "Müller" in words(test)
     test.number_input[0].set_value(2040).run()
-    assert "No paper of this index passes the filters (since 2040)" in words(test).replace("\\", "")
+    assert "No paper passes the condition: without “since 2040” 12 would." in words(test).replace(
+        "\\", ""
+    )
     test.number_input[1].set_value(2000).run()
     assert "2040 to 2000 hold nothing" in words(test).replace("\\", "")
     assert not test.exception
