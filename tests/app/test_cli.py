@@ -56,7 +56,7 @@ def test_search_prints_one_json_object_a_line(small_index_dir: Path) -> None:
         "citation_count",
         "parts",
     } <= set(found[0])
-    assert set(found[0]["parts"]) == {"dense", "lexical", "relevance", "recency", "impact"}
+    assert set(found[0]["parts"]) == {"dense", "lexical", "named", "relevance", "recency", "impact"}
 
 
 def test_search_flags_narrow_and_weight(small_index_dir: Path) -> None:
