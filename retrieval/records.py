@@ -80,9 +80,9 @@ class SearchSettings:
 class ScoreParts:
     """What a score was made of, each in [0, 1]: score = relevance + a·recency + b·impact.
 
-    relevance = (1 - n)·((1 - w)·dense + w·lexical) + n·named in hybrid mode, with w the keyword weight
-    and n = NAMED_WEIGHT where the question names an object or a facility, else 0. Where a reranker
-    read the paper, its order takes relevance's place.
+    relevance = (1 - w)·dense + w·lexical in hybrid mode, w the keyword weight; where the question names
+    an object or a facility, papers that name it gain NAMED_WEIGHTS and the sum is divided by its most.
+    Where a reranker read the paper, its order takes relevance's place.
     """
 
     dense: float

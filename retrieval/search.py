@@ -23,7 +23,7 @@ from retrieval.understand import Understanding, Understood, understand
 CANDIDATES = 1000  # papers that each leg brings to the fusion
 MAX_QUERY_CHARACTERS = 20_000
 MIN_QUERY_CHARACTERS = 2
-NAMED_WEIGHT = 0.15  # of naming the question's object or facility
+NAMED_WEIGHTS = {"object": 0.1, "facility": 0.03}  # of naming what the question names
 MOST_LISTED = 5000  # papers ranked when a question is all conditions and no words
 MIN_COSINE_EVIDENCE = 0.3  # a question whose best paper is less near than this is not answered
 SAMPLE_ROWS = 1000  # papers whose cosines say how near the query is to papers at large
@@ -73,7 +73,8 @@ def search(
     pinned = _pinned_rows(index, meant, degraded)
     clock.stage("understanding")
     text = meant.text if len(meant.text) >= MIN_QUERY_CHARACTERS else _condition_words(meant)
-    bm25 = None if settings.mode == "dense" else index.lexical.scores(_expanded(text, meant))
+    named = _named(index, meant)
+    bm25 = None if settings.mode == "dense" else _word_scores(index, text, named)
     if bm25 is not None and text and not bm25.any():
         degraded.append("None of the question's words is in any paper: found by meaning alone.")
     clock.stage("words")
@@ -83,13 +84,12 @@ def search(
         vector = _with_hyde(index, query, vector, llm, degraded)
         clock.stage("imagining")
     candidates = _candidates(index, vector, bm25, allowed, pinned)
-    named = _named(index, meant, candidates.rows)
-    relevance = _fused(candidates, named, settings)
+    relevance, share = _fused(candidates, named, settings)
     clock.stage("candidates")
     if settings.rerank is not False:
         relevance = _reranked(index, query, candidates, relevance, settings, reranker, degraded)
         clock.stage("reranking")
-    hits = _ranked(index, candidates, relevance, settings, named=named, pinned=pinned)
+    hits = _ranked(index, candidates, relevance, settings, share=share, pinned=pinned)
     clock.stage("ranking")
     best = candidates.best_cosine
     return _result(index, query, settings, hits, best, allowed, degraded, clock, meant.items)
@@ -153,10 +153,35 @@ def _condition_words(meant: Understanding) -> str:
     return " ".join(item.value for item in meant.of("title", "abstract"))
 
 
-def _expanded(text: str, meant: Understanding) -> str:
-    """The question's words, and the other names of the objects and facilities in it."""
-    names = [name for item in meant.of("object", "facility") for name in item.names]
-    return " ".join([text, *names])
+@dataclass(frozen=True)
+class _Named:
+    """An object or facility of the question, and the rows of the papers that name it in any way."""
+
+    item: Understood
+    rows: Rows
+
+
+def _named(index: Index, meant: Understanding) -> list[_Named]:
+    found = []
+    for item in meant.of("object", "facility"):
+        rows = [index.lexical.rows_with_all(name) for name in {item.words, *item.names}]
+        found.append(_Named(item, np.unique(np.concatenate(rows)).astype(np.int64)))
+    return found
+
+
+def _word_scores(index: Index, text: str, named: Sequence[_Named]) -> Floats:
+    """BM25 of the text, where a paper may call the question's objects by any of their names.
+
+    A paper that uses another name scores for it what papers with the question's own name typically
+    score; so a long alias is worth no more than a short one.
+    """
+    scores = index.lexical.scores(text)
+    for name in named:
+        own = index.lexical.scores(name.item.words)
+        usual = own[index.lexical.rows_with_all(name.item.words)]
+        typical = np.median(usual) if len(usual) else own.max(initial=0.0)
+        scores[name.rows] += np.maximum(typical - own[name.rows], 0.0)
+    return scores
 
 
 def _query_vector(index: Index, text: str, pinned: Rows) -> Floats | None:
@@ -166,19 +191,6 @@ def _query_vector(index: Index, text: str, pinned: Rows) -> Floats | None:
     if len(pinned):
         return np.asarray(index.vectors[pinned[0]], dtype=np.float32)
     return None
-
-
-def _named(index: Index, meant: Understanding, rows: Rows) -> Floats | None:
-    """The share of the question's objects and facilities that each of `rows` names, in [0, 1]."""
-    items = meant.of("object", "facility")
-    if not items:
-        return None
-    share = np.zeros(len(index.papers), dtype=np.float32)
-    for item in items:
-        by_any_name = [index.lexical.rows_with_all(name) for name in item.names]
-        share[np.unique(np.concatenate(by_any_name))] += 1.0 / len(items)
-    found: Floats = share[rows]
-    return found
 
 
 def _checked(query: str) -> tuple[str, list[str]]:
@@ -247,10 +259,22 @@ def _lexical_score(bm25: Floats, rows: Rows) -> Floats:
     return score
 
 
-def _fused(candidates: _Candidates, named: Floats | None, settings: SearchSettings) -> Floats:
+def _fused(
+    candidates: _Candidates, named: Sequence[_Named], settings: SearchSettings
+) -> tuple[Floats, Floats]:
+    """The relevance of each candidate, and the share of the question's names that it bears, in [0, 1]."""
     keywords = {"hybrid": settings.keyword_weight, "dense": 0.0, "lexical": 1.0}[settings.mode]
     relevance: Floats = (1.0 - keywords) * candidates.dense + keywords * candidates.lexical
-    return relevance if named is None else (1.0 - NAMED_WEIGHT) * relevance + NAMED_WEIGHT * named
+    share = np.zeros(len(relevance), dtype=np.float32)
+    total = 1.0
+    for kind, weight in NAMED_WEIGHTS.items():
+        alike = [name for name in named if name.item.kind == kind]
+        for name in alike:
+            bears = np.isin(candidates.rows, name.rows)
+            relevance += np.float32(weight / len(alike)) * bears
+            share += bears / np.float32(len(named))
+        total += weight if alike else 0.0
+    return relevance / np.float32(total), share
 
 
 def _with_hyde(
@@ -307,7 +331,7 @@ def _ranked(
     relevance: Floats,
     settings: SearchSettings,
     *,
-    named: Floats | None = None,
+    share: Floats | None = None,
     pinned: Rows | None = None,
 ) -> tuple[Hit, ...]:
     """Weight and rank: score = relevance + a·recency + b·impact, ties by cosine, then row.
@@ -315,7 +339,7 @@ def _ranked(
     Pinned rows come first, whatever their score.
     """
     first = np.isin(candidates.rows, [] if pinned is None else pinned)
-    names = np.zeros(len(candidates.rows)) if named is None else named
+    names = np.zeros(len(candidates.rows)) if share is None else share
     rows = candidates.rows
     fresh = recency(
         index.decimal_year[rows],
