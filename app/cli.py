@@ -30,6 +30,7 @@ from retrieval import search as search_papers
 from retrieval import similar as similar_papers
 from retrieval.records import Mode, SearchFilters, SearchResult, SearchSettings
 from retrieval.rows import answer_row, hit_row, understood_row
+from retrieval.similar import Likeness
 from retrieval.synthesis import AnswerStyle
 
 _HELP = """Search the astronomical literature in plain words, with answers you can check.
@@ -108,8 +109,23 @@ IgnoreOption = Annotated[
 KeywordOption = Annotated[
     float, typer.Option("--keyword-weight", help="Words against meaning, 0 (meaning only) to 1.")
 ]
+HalfLifeOption = Annotated[
+    float, typer.Option("--half-life", help="Years after which --recency has halved.")
+]
 HydeOption = Annotated[
-    bool, typer.Option("--hyde", help="Also search for an abstract that a language model imagines.")
+    bool, typer.Option("--hyde", help="Also search for abstracts that a language model imagines.")
+]
+HydeAbstractsOption = Annotated[
+    int, typer.Option("--hyde-abstracts", help="How many abstracts it imagines, 1 to 8.")
+]
+HydeWeightOption = Annotated[
+    float, typer.Option("--hyde-weight", help="Their weight against the question's, 0 to 1.")
+]
+DiversityOption = Annotated[
+    float, typer.Option(help="Prefer papers unlike those before them, 0 (off) to 1.")
+]
+ReviewsOption = Annotated[
+    bool, typer.Option("--reviews-first", help="Reviews among the best 100 papers come first.")
 ]
 RerankOption = Annotated[
     bool | None,
@@ -225,8 +241,13 @@ def search(
     keyword_weight: KeywordOption = 0.5,
     plain: PlainOption = False,
     ignore: IgnoreOption = None,
+    half_life: HalfLifeOption = 5.0,
     hyde: HydeOption = False,
+    hyde_abstracts: HydeAbstractsOption = 1,
+    hyde_weight: HydeWeightOption = 0.5,
     rerank: RerankOption = None,
+    diversity: DiversityOption = 0.0,
+    reviews_first: ReviewsOption = False,
     json_output: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -243,8 +264,13 @@ def search(
         keyword_weight=keyword_weight,
         understand=not plain,
         ignored=tuple(ignore or ()),
+        half_life_years=half_life,
         hyde=hyde,
+        hyde_abstracts=hyde_abstracts,
+        hyde_weight=hyde_weight,
         rerank=rerank,
+        diversity=diversity,
+        reviews_first=reviews_first,
     )
     if (query is None) == (queries is None):
         raise QueryError("Give either a QUERY or --queries FILE.")
@@ -267,19 +293,44 @@ def search(
 
 @app.command()
 def similar(
-    identifier: Annotated[
-        str,
+    papers: Annotated[
+        list[str] | None,
         typer.Argument(
-            metavar="BIBCODE_OR_ARXIV_ID", help="A paper of the index.", show_default=False
+            metavar="[BIBCODE_OR_ARXIV_ID]...", help="Papers of the index.", show_default=False
         ),
-    ],
+    ] = None,
+    text: Annotated[
+        Path | None,
+        typer.Option(
+            "--text",
+            help="A file with an abstract or a draft, `-` for standard input; what it cites by identifier is left out.",
+            allow_dash=True,
+            show_default=False,
+        ),
+    ] = None,
+    by: Annotated[
+        str, typer.Option(help="Alike by meaning, shared references, or citations.")
+    ] = "meaning",
     index: IndexOption = None,
     k: KOption = 10,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    min_citations: CitationsOption = None,
+    diversity: DiversityOption = 0.0,
+    reviews_first: ReviewsOption = False,
     json_output: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Find the papers most like a given one."""
-    result = similar_papers(_open(index, quiet), identifier, SearchSettings(k=k))
+    """Find the papers most like given ones, or what a draft is missing."""
+    filters = SearchFilters(since=since, until=until, min_citations=min_citations)
+    settings = SearchSettings(
+        k=k, filters=filters, diversity=diversity, reviews_first=reviews_first
+    )
+    draft = _text_of(text) if text else ""
+    likeness: Likeness = by  # type: ignore[assignment]  # refused by `similar` if it is none
+    result = similar_papers(_open(index, quiet), papers or (), settings, text=draft, by=likeness)
+    for note in result.degraded:
+        _say(note)
     if json_output:
         for hit in result.hits:
             _out(json.dumps(hit_row(hit), ensure_ascii=False))
@@ -308,8 +359,11 @@ def ask(
     facility: FacilityOption = None,
     recency: RecencyOption = 0.0,
     impact: ImpactOption = 0.0,
+    keyword_weight: KeywordOption = 0.5,
     plain: PlainOption = False,
     ignore: IgnoreOption = None,
+    hyde: HydeOption = False,
+    rerank: RerankOption = None,
     json_output: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -324,8 +378,11 @@ def ask(
         filters=filters,
         recency=recency,
         impact=impact,
+        keyword_weight=keyword_weight,
         understand=not plain,
         ignored=tuple(ignore or ()),
+        hyde=hyde,
+        rerank=rerank,
     )
     wording = AnswerStyle(style=style, audience=audience, language=language)
     answer = ask_question(_open(index, quiet), question, settings, offline=offline, style=wording)
@@ -385,6 +442,14 @@ def main() -> None:
         raise SystemExit(error.exit_status) from None
     except BrokenPipeError:
         raise SystemExit(0) from None
+
+
+def _text_of(path: Path) -> str:
+    """A text file's content, or standard input's for `-`."""
+    try:
+        return sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceError(f"{path} cannot be read as UTF-8 text: {error}") from error
 
 
 def _search_file(index: Index, path: Path, settings: SearchSettings) -> None:

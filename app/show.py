@@ -19,7 +19,14 @@ def hits_page(result: SearchResult) -> str:
     """A result list: rank, title, authors, year, citations, identifiers, score."""
     if not result.hits:
         return _nothing_found(result)
-    return "\n".join(_hit_lines(hit) for hit in result.hits)
+    lines = [_hit_lines(hit) for hit in result.hits]
+    if result.displaced:
+        lines.append("Without --recency and --impact these would be here too:")
+        lines += [
+            f"  {hit.plain_rank:>3}. {textwrap.shorten(hit.paper.plain_title, 70)} (now {hit.rank})"
+            for hit in result.displaced
+        ]
+    return "\n".join(lines)
 
 
 def answer_page(answer: Answer) -> str:
@@ -108,6 +115,8 @@ def _nothing_found(result: SearchResult) -> str:
     )
     if filters and not result.n_candidates:
         return f"No paper passes the filters ({filters}): loosen one of them."
+    if result.given:
+        return "No paper is like these in that way: try --by meaning."
     return "No paper found: try other words, or --mode hybrid."
 
 
@@ -124,4 +133,21 @@ def _hit_lines(hit: Hit, *, number: int | None = None) -> str:
         paper.plain_title, WIDTH - 5, initial_indent=f"{mark:<5}", subsequent_indent=" " * 5
     )
     year = paper.year if paper.year is not None else "year unknown"
-    return f"{head}\n     {paper.author_label}, {year} · {citations} · {identifiers} · score {hit.score:.2f}"
+    extra = [
+        f"{name} {value:.2f}"
+        for name, value in (
+            ("shared references", hit.parts.shared_references),
+            ("citations", hit.parts.citations),
+        )
+        if value
+    ]
+    moved = [f"was {hit.plain_rank}"] if number is None and hit.plain_rank != hit.rank else []
+    facts = [
+        f"{paper.author_label}, {year}",
+        citations,
+        identifiers,
+        f"score {hit.score:.2f}",
+        *extra,
+        *moved,
+    ]
+    return f"{head}\n     {' · '.join(facts)}"

@@ -14,7 +14,7 @@ from indexer.lexical import LexicalBuilder
 from indexer.merge import merge_papers
 from indexer.records import IngestReport, Paper
 from indexer.sources import read_source
-from indexer.store import Manifest, build_lock, write_snapshot
+from indexer.store import SCHEMA_VERSION, Manifest, build_lock, write_snapshot
 from indexer.vectors import cached_vectors, text_key
 
 Progress = Callable[[str, int, int | None], None]  # stage, done, total (None: unknown)
@@ -71,10 +71,10 @@ def build_index(
 
 
 def starter_index_dir(encoder_name: str) -> Path:
-    """Where the starter corpus's index is kept, per state of the corpus and encoder."""
+    """Where the starter corpus's index is kept, per state of the corpus, encoder and index schema."""
     stamp = text_key(config.STARTER_CORPUS.read_text(encoding="utf-8")).hex()[:12]
     slug = "".join(c if c.isalnum() else "-" for c in encoder_name)
-    return config.cache_dir() / f"starter-{slug}-{stamp}"
+    return config.cache_dir() / f"starter-{slug}-{stamp}-{SCHEMA_VERSION}"
 
 
 def _read(

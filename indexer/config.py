@@ -6,7 +6,10 @@
 | WAYFINDER_CACHE              | where models, vectors and the starter index are kept               |
 | WAYFINDER_ENCODER            | encoder for new indexes (default `minilm`)                         |
 | WAYFINDER_OBJECTS            | your own table of objects: name, kind, aliases (CSV)               |
-| WAYFINDER_RERANKER           | a sentence-transformers cross-encoder, by name or path             |
+| WAYFINDER_RERANKER           | a cross-encoder by name or path, the URL of a rerank endpoint, llm |
+| WAYFINDER_RERANKER_MODEL     | the model to ask a rerank endpoint for                             |
+| WAYFINDER_RERANKER_API_KEY   | key for that endpoint                                              |
+| WAYFINDER_RERANK_SECONDS     | the longest reranking may take (default 10)                        |
 | WAYFINDER_LLM_BASE_URL       | an OpenAI-compatible server; empty means OpenAI's own              |
 | WAYFINDER_LLM_MODEL          | the model to ask for                                               |
 | WAYFINDER_LLM_API_KEY        | key for that server (else OPENAI_API_KEY)                          |
@@ -31,6 +34,7 @@ STARTER_CORPUS = REPOSITORY / "data" / "starter.jsonl"
 DEFAULT_ENCODER = "minilm"
 DEFAULT_LLM_MODEL = "gpt-4o-mini"
 DEFAULT_LLM_TIMEOUT_SECONDS = 60.0
+DEFAULT_RERANK_SECONDS = 10.0
 
 
 class Secret(str):
@@ -79,9 +83,28 @@ def objects_table() -> Path | None:
     return Path(named) if named else None
 
 
-def reranker_name() -> str | None:
-    """The cross-encoder that reranks, if any."""
-    return os.environ.get("WAYFINDER_RERANKER") or None
+@dataclass(frozen=True)
+class RerankerConfig:
+    """What reranks: `name` is a cross-encoder, a URL, `llm`, or None for nothing."""
+
+    name: str | None = None
+    model: str = ""
+    api_key: Secret = field(default_factory=lambda: Secret(""))
+    seconds: float = DEFAULT_RERANK_SECONDS
+
+
+def reranker_config() -> RerankerConfig:
+    """The reranker that the environment asks for.
+
+    Raises:
+        QueryError: WAYFINDER_RERANK_SECONDS is not a positive number.
+    """
+    return RerankerConfig(
+        name=os.environ.get("WAYFINDER_RERANKER") or None,
+        model=os.environ.get("WAYFINDER_RERANKER_MODEL") or "",
+        api_key=Secret(os.environ.get("WAYFINDER_RERANKER_API_KEY") or ""),
+        seconds=_seconds("WAYFINDER_RERANK_SECONDS", DEFAULT_RERANK_SECONDS),
+    )
 
 
 def llm_config() -> LLMConfig:
@@ -90,22 +113,13 @@ def llm_config() -> LLMConfig:
     Raises:
         QueryError: WAYFINDER_LLM_TIMEOUT_SECONDS is not a positive number.
     """
-    timeout = os.environ.get("WAYFINDER_LLM_TIMEOUT_SECONDS") or str(DEFAULT_LLM_TIMEOUT_SECONDS)
-    try:
-        seconds = float(timeout)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < 86_400:
-        raise QueryError(
-            f"WAYFINDER_LLM_TIMEOUT_SECONDS is {timeout!r}: give seconds above 0, such as 60."
-        )
     return LLMConfig(
         base_url=os.environ.get("WAYFINDER_LLM_BASE_URL") or None,
         model=os.environ.get("WAYFINDER_LLM_MODEL") or DEFAULT_LLM_MODEL,
         api_key=Secret(
             os.environ.get("WAYFINDER_LLM_API_KEY") or os.environ.get("OPENAI_API_KEY") or ""
         ),
-        timeout_seconds=seconds,
+        timeout_seconds=_seconds("WAYFINDER_LLM_TIMEOUT_SECONDS", DEFAULT_LLM_TIMEOUT_SECONDS),
     )
 
 
@@ -124,3 +138,14 @@ def ads_token() -> Secret:
             return Secret(value.strip())
     path = Path.home() / ".ads" / "dev_key"
     return Secret(path.read_text(encoding="utf-8").strip() if path.is_file() else "")
+
+
+def _seconds(name: str, default: float) -> float:
+    value = os.environ.get(name) or str(default)
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 86_400:
+        raise QueryError(f"{name} is {value!r}: give seconds above 0, such as {default:g}.")
+    return seconds

@@ -4,6 +4,7 @@
     DIR/papers.arrow      the papers, Arrow IPC, memory-mapped
     DIR/authors.arrow     family name and initial -> rows, sorted by name
     DIR/ids.npy           hash of each bibcode, arXiv id and DOI -> row, sorted by hash
+    DIR/references.npy    hash of each reference -> row of the paper that cites it, sorted by hash
     DIR/vectors.npy       unit vectors, fp16
     DIR/dense.faiss       the FAISS index over them
     DIR/lexical/          the BM25 index
@@ -50,10 +51,11 @@ from indexer.errors import (
     StorageError,
     UserError,
 )
+from indexer.graph import CitationGraph, identifier_hash
 from indexer.lexical import LexicalBuilder, LexicalIndex
 from indexer.records import IngestReport, Paper, family_name, normalise_arxiv_id, normalise_doi
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MANIFEST = "manifest.json"
 ROWS_A_BATCH = 4096
 COLUMNS = ("year", "decimal_year", "citations", "impact")
@@ -151,6 +153,7 @@ class Index:
         self.year, self.decimal_year, self.citations, self.impact = (
             np.load(path / "columns" / f"{name}.npy", mmap_mode="r") for name in COLUMNS
         )
+        self.graph = CitationGraph(path / "references.npy")
         self._ids = np.load(path / "ids.npy", mmap_mode="r")
         self._authors = _open_batches(path / "authors.arrow")
 
@@ -171,7 +174,7 @@ class Index:
         """
         wanted = {identifier.strip(), normalise_arxiv_id(identifier), normalise_doi(identifier)}
         for form in wanted:
-            key = _id_hash(form)
+            key = identifier_hash(form)
             for i in range(int(np.searchsorted(self._ids["hash"], key)), len(self._ids)):
                 if self._ids["hash"][i] != key:
                     break
@@ -360,6 +363,7 @@ def write_snapshot(
             _write_papers(building / "papers.arrow", papers)
             _write_authors(building / "authors.arrow", papers)
             np.save(building / "ids.npy", _id_table(papers))
+            CitationGraph.save(building / "references.npy", papers)
             np.save(building / "vectors.npy", vectors)
             _write_columns(building / "columns", papers)
             build_dense(vectors, building / "dense.faiss")
@@ -457,13 +461,11 @@ def _write_authors(path: Path, papers: Sequence[Paper]) -> None:
             )
 
 
-def _id_hash(identifier: str) -> int:
-    return int.from_bytes(hashlib.sha256(identifier.lower().encode()).digest()[:8], "little")
-
-
 def _id_table(papers: Sequence[Paper]) -> npt.NDArray[np.void]:
     entries = [
-        (_id_hash(form), row) for row, paper in enumerate(papers) for form in paper.identifiers
+        (identifier_hash(form), row)
+        for row, paper in enumerate(papers)
+        for form in paper.identifiers
     ]
     table = np.array(entries, dtype=[("hash", "<u8"), ("row", "<i4")])
     return np.sort(table, order=["hash", "row"])

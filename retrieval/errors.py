@@ -2,7 +2,14 @@
 
 from indexer.errors import QueryError, RemoteError, UserError
 
-__all__ = ["LLMBadRequest", "LLMError", "LLMRejected", "LLMUnavailable", "QueryError"]
+__all__ = [
+    "LLMBadRequest",
+    "LLMError",
+    "LLMRejected",
+    "LLMUnavailable",
+    "QueryError",
+    "RerankError",
+]
 
 
 class LLMError(RemoteError):
@@ -21,3 +28,7 @@ class LLMRejected(LLMError, UserError):
 
 class LLMBadRequest(LLMError):
     """The server does not take this request, for instance because it is too long."""
+
+
+class RerankError(RemoteError):
+    """A reranker raised, hung, or gave scores that mean nothing; the order before it stands."""

@@ -14,6 +14,7 @@ from retrieval.understand import Understood
 Mode = Literal["hybrid", "dense", "lexical"]
 MODES: tuple[Mode, ...] = ("hybrid", "dense", "lexical")
 MAX_K = 1000
+MAX_HYDE_ABSTRACTS = 8
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,12 @@ class SearchSettings:
     keyword_weight: float = 0.5  # of words against meaning, in hybrid mode
     understand: bool = True  # take years, objects, facilities, authors and fields from the question
     ignored: tuple[str, ...] = ()  # keys of understood items that the user took away
-    hyde: bool = False  # also search for an abstract that a language model imagines
+    hyde: bool = False  # also search for abstracts that a language model imagines
+    hyde_abstracts: int = 1
+    hyde_weight: float = 0.5  # of the imagined abstracts against the question
     rerank: bool | None = None  # None: where a reranker is configured
+    diversity: float = 0.0  # above 0: papers unlike those before them are preferred
+    reviews_first: bool = False  # the reviews among the best papers come first
 
     def __post_init__(self) -> None:
         """Refuse settings out of range; k beyond MAX_K is refused too."""
@@ -57,11 +62,15 @@ class SearchSettings:
             raise QueryError(f"k is {self.k}: ask for 1 to {MAX_K} papers.")
         if self.mode not in MODES:
             raise QueryError(f"mode is {self.mode!r}: choose one of {', '.join(MODES)}.")
-        for name in ("recency", "impact", "keyword_weight"):
+        for name in ("recency", "impact", "keyword_weight", "hyde_weight", "diversity"):
             if not 0 <= getattr(self, name) <= 1:
                 raise QueryError(
                     f"{name} is {getattr(self, name)}: give a weight from 0 (off) to 1."
                 )
+        if not 1 <= self.hyde_abstracts <= MAX_HYDE_ABSTRACTS:
+            raise QueryError(
+                f"hyde_abstracts is {self.hyde_abstracts}: ask for 1 to {MAX_HYDE_ABSTRACTS}."
+            )
         if not 0.1 <= self.half_life_years <= 100:
             raise QueryError(f"half_life_years is {self.half_life_years}: give 0.1 to 100 years.")
         since, until = self.filters.since, self.filters.until
@@ -91,6 +100,8 @@ class ScoreParts:
     recency: float
     impact: float
     named: float = 0.0  # 1 where the paper names what the question names
+    shared_references: float = 0.0  # with the papers that `similar` was given
+    citations: float = 0.0  # to, from or together with those papers
 
 
 @dataclass(frozen=True)
@@ -100,6 +111,7 @@ class Hit:
     paper: Paper
     row: int  # the paper's row in the index
     rank: int
+    plain_rank: int  # the rank by relevance alone, without time and citation weights
     score: float
     parts: ScoreParts
 
@@ -121,6 +133,8 @@ class SearchResult:
     seconds: dict[str, float]  # by stage
     snapshot: str  # id of the index snapshot
     as_of: str  # the corpus date, ISO
+    displaced: tuple[Hit, ...] = ()  # among the first k without time and citation weights
+    given: tuple[Paper, ...] = ()  # what `similar` compared with
 
 
 @dataclass(frozen=True)

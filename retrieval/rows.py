@@ -16,6 +16,7 @@ def hit_row(hit: Hit) -> Row:
     paper = hit.paper
     return {
         "rank": hit.rank,
+        "plain_rank": hit.plain_rank,
         "score": round(hit.score, 6),
         "bibcode": paper.bibcode,
         "arxiv_id": paper.arxiv_id,

@@ -11,11 +11,11 @@ import re
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from string import Formatter
 from typing import Any
 
 from indexer.records import Paper
 from retrieval.errors import QueryError
+from retrieval.prompts import render
 from retrieval.sentences import split_sentences
 from retrieval.verify import Draft
 
@@ -111,18 +111,6 @@ _LATEX_ESCAPE = re.compile(
 )
 _BULLET = re.compile(r"\n\s*\n|\n\s*(?:[-*•]|\d+\.)\s+")
 _HEADING = re.compile(r"^#+ .*$", re.MULTILINE)
-
-
-def render(template: str, **values: object) -> str:
-    """Fill a template; every placeholder must be given and every value must have its place.
-
-    Raises:
-        ValueError: naming what does not fit. A question that never reaches the prompt is an error here.
-    """
-    wanted = {name for _, name, _, _ in Formatter().parse(template) if name}
-    if wanted != set(values):
-        raise ValueError(f"template wants {sorted(wanted)}, given {sorted(values)}")
-    return template.format(**values)
 
 
 def prompts(

@@ -190,6 +190,12 @@ def _identifiers(text: str, this_year: int, is_author: Callable[[str], bool]) ->
             yield _Found(match.start(), match.end(), _pinned(unquote(match[1]), match[0]))
 
 
+def identifiers_in(text: str) -> Iterator[str]:
+    """Yield the arXiv ids, bibcodes and DOIs that a text holds, bare or as links, each once."""
+    found = [p.item.value for p in _identifiers(text, 0, lambda name: False) if p.item]
+    yield from dict.fromkeys(found)
+
+
 def _pinned(value: str, words: str) -> Understood:
     value = re.sub(r"(\d)v\d+$", r"\1", value)
     return Understood("paper", f"paper {value}", "first", words, value)

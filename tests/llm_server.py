@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback that speaks OpenAI's chat completions and embeddings, by script.
+"""A real HTTP server on loopback that speaks OpenAI's chat completions and embeddings, and reranking, by script.
 
     with LLMServer([Reply(sentences("..."))]) as server:
         LLM(server.config())
@@ -104,8 +104,16 @@ class LLMServer:
                         {"error": {"message": f"scripted {reply.status}", "type": "x"}},
                         reply.headers,
                     )
+                elif self.path.endswith("/rerank"):
+                    self._raw(reply.text)
                 else:
                     self._stream(reply)
+
+            def _raw(self, text: str) -> None:
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(text.encode())))
+                self.end_headers()
+                self.wfile.write(text.encode())
 
             def _embeddings(self, body: dict[str, Any]) -> None:
                 texts = body["input"]

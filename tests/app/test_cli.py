@@ -56,7 +56,7 @@ def test_search_prints_one_json_object_a_line(small_index_dir: Path) -> None:
         "citation_count",
         "parts",
     } <= set(found[0])
-    assert set(found[0]["parts"]) == {"dense", "lexical", "named", "relevance", "recency", "impact"}
+    assert {"dense", "lexical", "named", "relevance", "recency", "impact"} <= set(found[0]["parts"])
 
 
 def test_search_flags_narrow_and_weight(small_index_dir: Path) -> None:
@@ -128,6 +128,35 @@ def test_similar_and_status(small_index_dir: Path) -> None:
     page = wayfinder("index", "status", str(small_index_dir)).stdout
     assert "12, 1871 to 2025" in page
     assert "12 read = 12 indexed + 0 merged + 0 skipped" in page
+
+
+def test_similar_reads_a_draft_from_a_file_or_standard_input(
+    small_index_dir: Path, tmp_path: Path
+) -> None:
+    draft = tmp_path / "draft.txt"
+    draft.write_text("Repeating fast radio bursts come from magnetars, see 2504.00007.")
+    where = ("--index", str(small_index_dir), "-k", "1", "--json")
+    found = rows(wayfinder("similar", "--text", str(draft), *where))
+    piped = subprocess.run(
+        [*COMMAND, "similar", "--text", "-", *where],
+        input=draft.read_text(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert [row["bibcode"] for row in found] == ["2021Natur.590...50J"]
+    assert rows(piped) == found
+    assert wayfinder("similar", *where).returncode == 2
+    assert "by is 'magic'" in wayfinder("similar", "2401.00001", "--by", "magic", *where).stderr
+
+
+def test_search_shows_what_the_weights_moved(small_index_dir: Path) -> None:
+    page = wayfinder(
+        "search", "fast radio bursts and magnetars", "--index", str(small_index_dir),
+        "-k", "3", "--recency", "1", "--half-life", "0.5",
+    ).stdout  # fmt: skip
+    assert " · was " in page
+    assert "Without --recency and --impact these would be here too:" in page
 
 
 def test_ask_with_and_without_a_model(small_index_dir: Path) -> None:

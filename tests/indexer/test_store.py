@@ -30,6 +30,7 @@ from indexer.errors import (
 )
 from indexer.records import Paper, family_name
 from indexer.store import (
+    SCHEMA_VERSION,
     Index,
     author_key,
     build_lock,
@@ -107,7 +108,9 @@ def test_every_flipped_byte_is_found_and_its_part_named(index_dir: Path) -> None
         (lambda d: (d / "dense.faiss").unlink(), IndexCorrupt, "dense.faiss is missing"),
         (lambda d: (d / "manifest.json").write_text("{"), IndexCorrupt, "cannot be read"),
         (
-            lambda d: (d / "manifest.json").write_text('{"schema_version": 1}'),
+            lambda d: (d / "manifest.json").write_text(
+                json.dumps({"schema_version": SCHEMA_VERSION})
+            ),
             IndexCorrupt,
             "manifest",
         ),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,7 @@ from indexer.store import Index
 from retrieval import ask, search
 from retrieval.llm import LLM
 from retrieval.records import SearchSettings
-from tests.llm_server import LLMServer, Reply
+from tests.llm_server import KEY, LLMServer, Reply
 
 QUERY = "jets and star formation in galaxies"
 
@@ -23,6 +26,7 @@ class Backwards:
     """A toy with the real interface: the longest title is best."""
 
     name = "backwards"
+    depth = 50
 
     def __init__(self, wrong: np.ndarray | None = None) -> None:
         self.wrong = wrong
@@ -96,6 +100,144 @@ def test_a_real_cross_encoder_reranks(
     assert [hit.row for hit in result.hits] == list(np.argsort(-expected, kind="stable"))
 
 
+class Faulty:
+    """A reranker that does not do its work."""
+
+    name = "faulty"
+    depth = 50
+
+    def __init__(self, what: Callable[[], object]) -> None:
+        self.what = what
+
+    def rank(self, query: str, papers: Sequence[Paper]) -> np.ndarray:
+        return self.what()  # type: ignore[return-value]
+
+
+def _raise() -> object:
+    raise ZeroDivisionError("secret detail")
+
+
+@pytest.mark.parametrize(
+    "what", [_raise, lambda: None, lambda: "no numbers", lambda: [[1], [2, 3]]]
+)
+def test_a_reranker_that_fails_leaves_the_order(
+    small_index: Index, what: Callable[[], object]
+) -> None:
+    result = search(small_index, QUERY, SearchSettings(rerank=True), reranker=Faulty(what))
+    assert result.hits == search(small_index, QUERY).hits
+    assert "Reranking was not done: 'faulty'" in result.degraded[0]
+    assert "secret detail" not in result.degraded[0]
+
+
+def test_a_reranker_that_is_too_slow_is_left_behind(
+    small_index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAYFINDER_RERANK_SECONDS", "0.2")
+    let_go = threading.Event()
+    result = search(small_index, QUERY, reranker=Faulty(lambda: let_go.wait(60)))
+    let_go.set()
+    assert result.hits == search(small_index, QUERY).hits
+    assert "took longer than 0.2 s" in result.degraded[0]
+    assert result.seconds["reranking"] < 5
+
+
+def endpoint(results: object) -> str:
+    return json.dumps({"id": "1", "results": results})
+
+
+def test_an_endpoint_of_the_common_shape_reranks(
+    small_index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = search(small_index, QUERY, SearchSettings(k=12)).hits
+    backwards = [
+        {"index": i, "relevance_score": i / 12, "document": {"text": "x"}} for i in range(12)
+    ]
+    with LLMServer([Reply(endpoint(backwards))]) as server:
+        monkeypatch.setenv("WAYFINDER_RERANKER", server.base_url + "/rerank")
+        monkeypatch.setenv("WAYFINDER_RERANKER_MODEL", "rerank-v3.5")
+        monkeypatch.setenv("WAYFINDER_RERANKER_API_KEY", KEY)
+        result = search(small_index, QUERY, SearchSettings(k=12))
+    assert result.degraded == ()
+    assert [hit.row for hit in result.hits] == [hit.row for hit in plain][::-1]
+    body = server.requests[0]
+    assert body["model"] == "rerank-v3.5"
+    assert body["query"] == QUERY
+    assert body["documents"] == [hit.paper.text() for hit in plain]
+
+
+def test_an_endpoint_may_score_only_some(
+    small_index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = search(small_index, QUERY, SearchSettings(k=12)).hits
+    with LLMServer([Reply(endpoint([{"index": 3, "relevance_score": 0.5}]))]) as server:
+        monkeypatch.setenv("WAYFINDER_RERANKER", server.base_url + "/rerank")
+        hits = search(small_index, QUERY, SearchSettings(k=12)).hits
+    rows = [hit.row for hit in plain]
+    assert [hit.row for hit in hits] == [rows[3], *rows[:3], *rows[4:]]
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (Reply(status=500), "HTTP 500"),
+        (Reply(status=429), "HTTP 429"),
+        (Reply("not json"), "another shape"),
+        (Reply(endpoint([{"index": 99, "relevance_score": 1.0}])), "scored 1 papers"),
+        (Reply(endpoint([])), "scored 0 papers"),
+        (Reply(endpoint([{"index": 0, "relevance_score": float("nan")}])), "no finite score"),
+        (Reply(hang_before_seconds=30), "did not answer"),
+    ],
+)
+def test_an_endpoint_that_fails_leaves_the_order_and_tells_no_secret(
+    small_index: Index, monkeypatch: pytest.MonkeyPatch, reply: Reply, said: str
+) -> None:
+    plain = search(small_index, QUERY)
+    with LLMServer([reply]) as server:
+        url = server.base_url.replace("http://", "http://user:hunter2@") + "/rerank"
+        monkeypatch.setenv("WAYFINDER_RERANKER", url)
+        monkeypatch.setenv("WAYFINDER_RERANKER_API_KEY", KEY)
+        monkeypatch.setenv("WAYFINDER_RERANK_SECONDS", "1")
+        result = search(small_index, QUERY)
+    assert result.hits == plain.hits
+    assert len(result.degraded) == 1
+    assert said in result.degraded[0] or "took longer" in result.degraded[0]
+    assert "hunter2" not in result.degraded[0]
+    assert KEY not in result.degraded[0]
+
+
+@pytest.mark.parametrize(
+    "reply", ["[12, 3, 1]", "Sure! Here: [12, 3, 1] as asked.", "```json\n[12,3,1]\n```"]
+)
+def test_the_language_model_orders_papers(
+    small_index: Index, monkeypatch: pytest.MonkeyPatch, reply: str
+) -> None:
+    plain = [hit.row for hit in search(small_index, QUERY, SearchSettings(k=12)).hits]
+    full = reply.replace("12, 3, 1", "12, 3, 1, 2, 4, 5").replace("12,3,1", "12,3,1,2,4,5")
+    with LLMServer([Reply(full)]) as server:
+        monkeypatch.setenv("WAYFINDER_LLM_BASE_URL", server.base_url)
+        monkeypatch.setenv("WAYFINDER_RERANKER", "llm")
+        result = search(small_index, QUERY, SearchSettings(k=12))
+    assert result.degraded == ()
+    head = [plain[11], plain[2], plain[0], plain[1], plain[3], plain[4]]
+    assert [hit.row for hit in result.hits] == head + [r for r in plain if r not in head]
+    prompt = server.requests[0]["messages"][1]["content"]
+    assert QUERY in prompt
+    assert small_index.papers[plain[0]].plain_title in prompt
+
+
+def test_a_language_model_that_orders_nothing_leaves_the_order(
+    small_index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAYFINDER_RERANKER", "llm")
+    without = search(small_index, QUERY)
+    assert "needs a language model" in without.degraded[0]
+    with LLMServer([Reply("I like paper 3 best.")]) as server:
+        monkeypatch.setenv("WAYFINDER_LLM_BASE_URL", server.base_url)
+        result = search(small_index, QUERY)
+    assert result.hits == without.hits
+    assert "ordered 1 of" in result.degraded[0]
+
+
 def test_hyde_carries_the_question_and_moves_the_search(small_index: Index) -> None:
     imagined = (
         "We localise a repeating fast radio burst and a persistent radio source in a dwarf galaxy."
@@ -121,6 +263,22 @@ def test_hyde_that_was_not_done_is_reported(small_index: Index) -> None:
     with LLMServer([Reply(status=401)]) as server:
         failed = search(small_index, QUERY, SearchSettings(hyde=True), llm=LLM(server.config()))
     assert "HyDE was not done: 127.0.0.1 refuses the key" in failed.degraded[0]
+
+
+def test_several_imagined_abstracts_are_averaged_and_weighted(small_index: Index) -> None:
+    texts = ["Fast radio bursts from magnetars repeat.", "Bursts come from dwarf galaxies."]
+    with LLMServer([Reply("\n=====\n".join(texts))]) as server:
+        llm = LLM(server.config())
+        settings = SearchSettings(k=12, mode="dense", hyde=True, hyde_abstracts=2, hyde_weight=0.8)
+        result = search(small_index, QUERY, settings, llm=llm)
+        fewer = search(small_index, QUERY, replace(settings, hyde_abstracts=3), llm=llm)
+    assert "2 different abstracts" in server.requests[0]["messages"][0]["content"]
+    encode = small_index.encoder.encode
+    vector = 0.2 * encode([QUERY])[0] + 0.8 * encode(texts).mean(axis=0)
+    expected = np.argsort(-(small_index.vectors.astype(np.float32) @ vector), kind="stable")
+    assert [hit.row for hit in result.hits] == list(expected)
+    assert result.degraded == ()
+    assert "2 of 3 abstracts" in fewer.degraded[0]
 
 
 def test_offline_asks_no_model_for_hyde(

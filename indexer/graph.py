@@ -1,0 +1,64 @@
+"""Who cites whom, as far as the papers' reference lists say: one sorted table, memory-mapped."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.records import Paper, normalise_arxiv_id, normalise_doi
+
+Rows = npt.NDArray[np.int64]
+
+
+def identifier_hash(identifier: str) -> int:
+    """64 bits of an identifier's sha256, case folded: what the tables on disk are sorted by."""
+    return int.from_bytes(hashlib.sha256(identifier.lower().encode()).digest()[:8], "little")
+
+
+class CitationGraph:
+    """The references of an index's papers, looked up by what they refer to."""
+
+    def __init__(self, path: Path) -> None:
+        self._links = np.load(path, mmap_mode="r")
+
+    def __bool__(self) -> bool:
+        return len(self._links) > 0
+
+    @staticmethod
+    def save(path: Path, papers: Sequence[Paper]) -> None:
+        """Write the links of `papers`: (hash of the reference, row), sorted by hash."""
+        links = [
+            (identifier_hash(_form(reference)), row)
+            for row, paper in enumerate(papers)
+            for reference in dict.fromkeys(paper.references)
+        ]
+        table = np.array(links, dtype=[("hash", "<u8"), ("row", "<i4")])
+        np.save(path, np.sort(table, order=["hash", "row"]))
+
+    def citing(self, identifiers: Iterable[str]) -> Rows:
+        """Return the rows of the papers whose references hold any of the identifiers, ascending."""
+        found = [self._rows(identifier) for identifier in identifiers]
+        return np.unique(np.concatenate(found)) if found else np.zeros(0, dtype=np.int64)
+
+    def shared(self, references: Iterable[str]) -> tuple[Rows, Rows]:
+        """Return the rows of papers that hold any of these references, and how many of them each holds."""
+        found = [self._rows(reference) for reference in dict.fromkeys(map(_form, references))]
+        if not found:
+            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+        rows, counts = np.unique(np.concatenate(found), return_counts=True)
+        return rows, counts.astype(np.int64)
+
+    def _rows(self, identifier: str) -> Rows:
+        key = np.uint64(identifier_hash(_form(identifier)))
+        start, end = (np.searchsorted(self._links["hash"], key, side=s) for s in ("left", "right"))
+        return self._links["row"][start:end].astype(np.int64)
+
+
+def _form(identifier: str) -> str:
+    """An arXiv id without prefix and version, a DOI without its resolver, a bibcode as it is."""
+    text = identifier.strip()
+    return normalise_doi(text) if "10." in text and "/" in text else normalise_arxiv_id(text)
