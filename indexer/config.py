@@ -6,6 +6,7 @@
 | WAYFINDER_CACHE              | where models, vectors and the starter index are kept               |
 | WAYFINDER_ENCODER            | encoder for new indexes (default `minilm`)                         |
 | WAYFINDER_OBJECTS            | your own table of objects: name, kind, aliases (CSV)               |
+| WAYFINDER_SIMBAD             | 1: ask SIMBAD for the other names of objects in questions          |
 | WAYFINDER_RERANKER           | a cross-encoder by name or path, the URL of a rerank endpoint, llm |
 | WAYFINDER_RERANKER_MODEL     | the model to ask a rerank endpoint for                             |
 | WAYFINDER_RERANKER_API_KEY   | key for that endpoint                                              |
@@ -81,6 +82,11 @@ def objects_table() -> Path | None:
     """The user's own table of objects and their aliases, if any."""
     named = os.environ.get("WAYFINDER_OBJECTS")
     return Path(named) if named else None
+
+
+def simbad_enabled() -> bool:
+    """Whether SIMBAD is asked for the names of objects."""
+    return os.environ.get("WAYFINDER_SIMBAD", "") not in ("", "0", "no", "false")
 
 
 @dataclass(frozen=True)

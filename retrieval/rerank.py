@@ -6,10 +6,8 @@ speak, or the language model listing papers in order.
 
 from __future__ import annotations
 
-import queue
 import re
 import secrets
-import threading
 from collections.abc import Sequence
 from functools import cache
 from typing import Any, Protocol
@@ -23,6 +21,7 @@ from indexer import config
 from indexer.config import Secret
 from indexer.errors import EncoderError
 from indexer.records import Paper
+from retrieval.clock import in_time
 from retrieval.errors import LLMError, RerankError
 from retrieval.llm import LLM, Reply, configured_llm
 from retrieval.prompts import render
@@ -180,32 +179,20 @@ def scores_in_time(
 ) -> Scores:
     """Return the reranker's scores, `(len(papers),)`, if they come within `seconds` and mean something.
 
-    A reranker that is too slow goes on in its thread; what it finds is thrown away.
-
     Raises:
         RerankError: it raised, was too slow, or gave no finite score per paper.
     """
-    arrivals: queue.Queue[Any] = queue.Queue()
-
-    def run() -> None:
-        try:
-            arrivals.put(np.asarray(reranker.rank(query, papers), dtype=np.float64))
-        except Exception as error:  # noqa: BLE001 - a reranker may be anybody's code
-            arrivals.put(error)
-
-    threading.Thread(target=run, daemon=True).start()
     try:
-        scores = arrivals.get(timeout=seconds)
-    except queue.Empty:
+        scores = np.asarray(in_time(lambda: reranker.rank(query, papers), seconds), np.float64)
+    except TimeoutError:
         raise RerankError(f"{reranker.name!r} took longer than {seconds:g} s.") from None
-    if isinstance(scores, LLMError | RerankError):
-        raise RerankError(str(scores)) from scores
-    if isinstance(scores, Exception):
-        raise RerankError(f"{reranker.name!r} failed ({type(scores).__name__}).") from scores
+    except (LLMError, RerankError) as error:
+        raise RerankError(str(error)) from error
+    except Exception as error:  # a reranker may be anybody's code
+        raise RerankError(f"{reranker.name!r} failed ({type(error).__name__}).") from error
     if scores.shape != (len(papers),) or not np.isfinite(scores).all():
         raise RerankError(f"{reranker.name!r} gave no finite score per paper.")
-    found: Scores = scores
-    return found
+    return scores
 
 
 @cache

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from indexer import config
-from indexer.errors import EncoderError, PaperNotFound
+from indexer.errors import EncoderError, PaperNotFound, RemoteError
 from indexer.store import Index
 from retrieval.candidates import Candidates, Floats, Rows, candidates
 from retrieval.clock import Clock
@@ -19,11 +19,13 @@ from retrieval.llm import LLM, configured_llm
 from retrieval.ranking import Extra, ranked
 from retrieval.records import SearchResult, SearchSettings
 from retrieval.rerank import Reranker, configured_reranker, scores_in_time
+from retrieval.simbad import other_names
 from retrieval.understand import Understanding, Understood, understand
 
 MAX_QUERY_CHARACTERS = 20_000
 MIN_QUERY_CHARACTERS = 2
 NAMED_WEIGHTS = {"object": 0.1, "facility": 0.03}  # of naming what the question names
+RECENT_WEIGHT = 0.15  # of recency where the question asks for the latest, unless set otherwise
 MIN_COSINE_EVIDENCE = 0.3  # a question whose best paper is less near than this is not answered
 
 
@@ -49,6 +51,7 @@ def search(
     query, degraded = _checked(query)
     meant = _understanding(index, query, settings)
     degraded += meant.notes
+    meant = _with_simbad(meant, degraded)
     required = conditions(index, settings.filters, meant.items)
     allowed = passing(required)
     if allowed is not None and not allowed.any():
@@ -72,8 +75,11 @@ def search(
     if settings.rerank is not False:
         relevance = _reranked(index, query, found, relevance, settings, reranker, degraded)
         clock.stage("reranking")
+    weights = settings
+    if meant.of("recent") and not settings.recency:
+        weights = replace(settings, recency=RECENT_WEIGHT)
     hits, displaced = ranked(
-        index, found, relevance, settings, first=pinned, extra=Extra(named=share)
+        index, found, relevance, weights, first=pinned, extra=Extra(named=share)
     )
     clock.stage("ranking")
     return SearchResult(
@@ -99,8 +105,23 @@ def _understanding(index: Index, query: str, settings: SearchSettings) -> Unders
         query,
         this_year=int(index.manifest.as_of[:4]),
         is_author=lambda name: len(index.rows_by_author(name)) > 0,
+        is_word=lambda word: index.lexical.known_share(word) > 0,
         ignored=frozenset(settings.ignored),
     )
+
+
+def _with_simbad(meant: Understanding, degraded: list[str]) -> Understanding:
+    """The understanding with SIMBAD's names for objects that the table does not know, where asked for."""
+    if not config.simbad_enabled():
+        return meant
+    items = list(meant.items)
+    for i, item in enumerate(items):
+        if item.kind == "object" and len(item.names) == 1:
+            try:
+                items[i] = replace(item, names=(item.value, *other_names(item.value)))
+            except RemoteError as error:
+                degraded.append(str(error))
+    return replace(meant, items=tuple(items))
 
 
 def _pinned_rows(index: Index, meant: Understanding, degraded: list[str]) -> Rows:

@@ -23,6 +23,7 @@ class Named:
     kind: str
     aliases: tuple[str, ...]
     first_year: int | None = None  # first data of a facility
+    not_before: frozenset[str] = frozenset()  # words that make it something else: "Planck mass"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -71,11 +72,24 @@ class NameTable:
                 start, end = words[i][0], words[i + n - 1][1]
                 piece = re.sub(r"(?:['’]s|[.'’])$", "", text[start:end])
                 entry = self._by_form.get(written_form(piece))
+                following = text[end:].split(maxsplit=1)[:1]
+                if entry and {w.strip(".,;:?!()").lower() for w in following} & entry.not_before:
+                    break
                 if entry and not (case_matters and n == 1 and not _stands_out(piece, entry)):
                     yield Mention(entry, start, start + len(piece), piece)
                     i += n - 1
                     break
             i += 1
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """The words of five letters and more in all names, folded."""
+        return frozenset(
+            word
+            for form in self._by_form
+            for word in form.split()
+            if len(word) > 4 and word.isalpha()
+        )
 
     def get(self, name: str) -> Named | None:
         """The entry with that name or alias."""
@@ -123,6 +137,7 @@ def facilities() -> NameTable:
                 "facility",
                 _split(row.get("aliases")),
                 int(row["first_data"]) if row.get("first_data") else None,
+                frozenset(word.lower() for word in _split(row.get("not_before"))),
             )
             for row in _read(config.REPOSITORY / "data" / "facilities.csv")
         ]

@@ -10,12 +10,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Literal
 
 from retrieval.tables import facilities, objects, written_form
 
 Kind = Literal[
-    "years", "object", "facility", "author", "first author", "title", "abstract", "journal", "paper"
+    "years",
+    "recent",
+    "object",
+    "facility",
+    "author",
+    "first author",
+    "title",
+    "abstract",
+    "journal",
+    "paper",
 ]
 
 _NUMBER_WORDS = {
@@ -73,17 +83,20 @@ def understand(
     *,
     this_year: int,
     is_author: Callable[[str], bool] = lambda name: False,
+    is_word: Callable[[str], bool] = lambda word: True,
     ignored: frozenset[str] = frozenset(),
 ) -> Understanding:
-    """Take a question apart. `is_author` says whether the index has papers by a name.
+    """Take a question apart. `is_author` says whether the index has papers by a name, `is_word` knows its words.
 
     Items whose key is in `ignored` are left in the question as plain words.
     """
     text, items, notes = query, list[Understood](), list[str]()
+    text = _corrected(text, is_word, items, ignored)
     for step in (_fields, _identifiers, _years, lambda t, y, a: _authors(t, a)):
         text = _take(text, step(text, this_year, is_author), items, notes, ignored)
-    for item in (*_objects(text), *_facilities(text)):
-        if item.key not in ignored and item.key not in {i.key for i in items}:
+    for item in (*_recent(text), *_objects(text), *_facilities(text)):
+        known = {i.key for i in items} | {f"{i.kind}={i.value}" for i in items if i.value}
+        if item.key not in ignored | known and f"{item.kind}={item.value}" not in known:
             items.append(item)
     return Understanding(" ".join(text.split()), tuple(items), tuple(notes))
 
@@ -262,6 +275,20 @@ def _span(since: int | None, until: int | None, words: str) -> Understood:
     return Understood("years", label, "narrows", words, since=since, until=until)
 
 
+_RECENT = re.compile(
+    r"\b(?:the )?(?:very )?(?:latest|newest|most recent|recent|up[- ]to[- ]date|state[- ]of[- ]the[- ]art) (?:[\w-]+ ){0,2}?"
+    r"(?:results?|constraints?|measurements?|papers?|work|works|studies|progress|developments?|advances|literature|"
+    r"reviews?|findings|limits|news|publications?|evidence|discoveries|insights|determinations?|values?)\b",
+    re.IGNORECASE,
+)
+
+
+def _recent(text: str) -> Iterator[Understood]:
+    """ "the latest constraints on ..." asks for recent papers first; "recent star formation" does not."""
+    if match := _RECENT.search(text):
+        yield Understood("recent", "recent papers first", "boosts", match[0])
+
+
 # --- authors ------------------------------------------------------------------------------------
 
 _NAME = r"[A-ZÀ-Þ][\w'’-]+"
@@ -313,6 +340,36 @@ def _objects(text: str) -> Iterator[Understood]:
     for match in _DESIGNATION.finditer(text):
         if not any(start < match.end() and match.start() < end for start, end in known):
             yield Understood("object", match[0], "boosts", match[0], match[0], (match[0],))
+
+
+CLOSE_ENOUGH = 0.84  # of two spellings, by difflib's ratio: one letter in seven may differ
+
+
+def _corrected(
+    text: str, is_word: Callable[[str], bool], items: list[Understood], ignored: frozenset[str]
+) -> str:
+    """The text with misspelt names of known objects and facilities put right, each one an item."""
+    for match in re.finditer(r"[^\W\d_]{6,}", text):
+        word = match[0]
+        if is_word(word) or word.casefold() in objects().words | facilities().words:
+            continue
+        for table, kind in ((objects(), "object"), (facilities(), "facility")):
+            close = get_close_matches(word.casefold(), table.words, n=1, cutoff=CLOSE_ENOUGH)
+            if not close:
+                continue
+            right = close[0].capitalize()
+            mended = f"{text[: match.start()]}{right}{text[match.end() :]}"
+            for mention in table.find(mended):
+                if mention.start <= match.start() < mention.end:
+                    entry = mention.entry
+                    item = Understood(
+                        "object" if kind == "object" else "facility",
+                        f"{entry.name} (for {word})", "boosts", mention.words, entry.name, entry.names,
+                    )  # fmt: skip
+                    if item.key not in ignored:
+                        items.append(item)
+                        return _corrected(mended, is_word, items, ignored)
+    return text
 
 
 def _facilities(text: str) -> Iterator[Understood]:
