@@ -65,7 +65,7 @@ class NameTable:
         With `case_matters` a one-word name must be written with a capital or a digit: `fast` is not
         FAST and `swift` not Swift.
         """
-        words = [(m.start(), m.end()) for m in re.finditer(r"[^\s,;:?!()\"]+", text)]
+        words = [(m.start(), m.end()) for m in re.finditer(r"[^\s,;:?!()\"/]+", text)]
         i = 0
         while i < len(words):
             for n in range(min(self._longest + 1, len(words) - i), 0, -1):

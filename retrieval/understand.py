@@ -185,9 +185,9 @@ def _narrowing(kind: Kind, value: str, words: str) -> Understood:
 # --- identifiers and pasted links --------------------------------------------------------------
 
 _IDENTIFIERS = (
-    re.compile(r"https?://(?:www\.)?arxiv\.org/(?:abs|pdf|html)/([a-z-]+(?:\.[A-Z]{2})?/\d{7}|\d{4}\.\d{4,5})(?:v\d+)?\S*"),
-    re.compile(r"https?://ui\.adsabs\.harvard\.edu/abs/([^\s/]+)\S*"),
-    re.compile(r"https?://(?:dx\.)?doi\.org/(10\.\d{4,9}/\S+)"),
+    re.compile(r"(?:https?://)?(?:www\.)?arxiv\.org/(?:abs|pdf|html)/([a-z-]+(?:\.[A-Z]{2})?/\d{7}|\d{4}\.\d{4,5})(?:v\d+)?\S*"),
+    re.compile(r"(?:https?://)?(?:ui\.|www\.)?adsabs\.harvard\.edu/(?:abs|full)/([^\s/]+)\S*"),
+    re.compile(r"(?:https?://)?(?:dx\.)?doi\.org/(10\.\d{4,9}/\S+)"),
     re.compile(r"(?<![\w.])(?:arXiv:)?(\d{4}\.\d{4,5})(?:v\d+)?(?![\w.]*\d)", re.IGNORECASE),
     re.compile(r"(?<![\w.])(?:arXiv:)?((?:astro-ph|gr-qc|hep-[a-z]{2,3}|physics|nucl-[a-z]{2}|cond-mat|quant-ph)/\d{7})(?:v\d+)?(?!\w)", re.IGNORECASE),
     re.compile(r"(?<![\w&.])((?:1[89]|20)\d\d[A-Za-z][\w&.]{13}[A-Z.])(?![\w&])"),
@@ -220,8 +220,11 @@ _ERA = re.compile(
     r"\b(?P<rel>before|prior to|after|since|pre|post)(?:[ -](?:the )?(?:launch of |advent of |era of )?)"
     r"(?P<name>[A-Z][\w./-]*(?: [A-Z][\w-]*){0,3}?)(?P<era>(?:['’]s)? (?:era|launch|days|times|first data))?(?=[\s?.,;!)]|$)"
 )
+_RELEASE = re.compile(r" E?DR\d")  # a data release comes years after the first data
 _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], int], tuple[int | None, int | None]]], ...] = (
-    (re.compile(rf"\b(?:{_PAPERS} )?since {_YEAR}", re.I), lambda m, y: (int(m[1]), None)),
+    (re.compile(rf"\b(?:{_PAPERS} )?since {_YEAR}(?: or so)?", re.I), lambda m, y: (int(m[1]), None)),
+    (re.compile(rf"\b(?:{_PAPERS} )?since the (?:early |mid-|late )?((?:18|19|20)\d0)s\b", re.I), lambda m, y: (int(m[1]), None)),
+    (re.compile(r"\b(?:an? )?((?:18|19|20)\d\d) (?:papers?|articles?|publications?|stud(?:y|ies)) (?=on|of|about|by)", re.I), lambda m, y: (int(m[1]), int(m[1]))),
     (re.compile(rf"\b(?:{_PAPERS} )?after {_YEAR}", re.I), lambda m, y: (int(m[1]) + 1, None)),
     (re.compile(rf"\b(?:from |in )?{_YEAR} (?:onwards?|or later|and later)\b", re.I), lambda m, y: (int(m[1]), None)),
     (re.compile(rf"\b(?:{_PAPERS} )?(?:before|prior to|older than) {_YEAR}", re.I), lambda m, y: (None, int(m[1]) - 1)),
@@ -260,6 +263,8 @@ def _years(text: str, this_year: int, is_author: Callable[[str], bool]) -> Itera
         facility = facilities().get(match["name"])
         if facility is None or facility.first_year is None:
             continue
+        if _RELEASE.match(text, match.end("name")):
+            continue
         year = facility.first_year
         before = match["rel"].lower() in ("before", "prior to", "pre")
         item = _span(None, year - 1, match[0]) if before else _span(year, None, match[0])
@@ -291,11 +296,12 @@ def _recent(text: str) -> Iterator[Understood]:
 
 # --- authors ------------------------------------------------------------------------------------
 
-_NAME = r"[A-ZÀ-Þ][\w'’-]+"
+_FAMILY = r"[A-ZÀ-Þ][\w'’-]+"
+_NAME = rf"(?:[A-ZÀ-Þ][\w'’.-]* ){{0,3}}{_FAMILY}"
 _BY = re.compile(
     rf"\b(?:(?:{_PAPERS} )?by|according to) ({_NAME}(?:, [A-Z]\.?)?)(?: et al\.?| and (?:collaborators|coauthors|colleagues))?(?=\s*(?:[?.!,;]|$|\b(?:on|about|in|since|after|before|from|that|who)\b))"
 )
-_ET_AL = re.compile(rf"\b({_NAME}) et al\.?(?: \(?((?:19|20)\d\d)[a-z]?\)?)?")
+_ET_AL = re.compile(rf"\b({_FAMILY}) et al\.?(?: \(?((?:19|20)\d\d)[a-z]?\)?)?")
 
 
 def _authors(text: str, is_author: Callable[[str], bool]) -> Iterator[_Found]:
@@ -322,7 +328,7 @@ def _is_a_name(name: str) -> bool:
 # --- objects and facilities ---------------------------------------------------------------------
 
 _DESIGNATION = re.compile(
-    r"\b(?:NGC|IC|UGC|PGC|HD|HIP|HR|GJ|TOI|WASP|HAT-P|KELT|Kepler|K2|KOI|TIC|PSR|GRB|FRB|GW|SN|AT|Abell|Mrk|Arp|PKS|3C|4C|RX|SDSS|MAXI|LHS)"
+    r"\b(?:NGC|IC|UGC|PGC|HD|HIP|HR|GJ|TOI|WASP|HAT-P|KELT|Kepler|K2|KOI|TIC|PSR|GRB|FRB|GW|SN|AT|Abell|Mrk|Arp|PKS|3C|4C|RX|SDSS|MAXI|LHS|XTE|GRO|GRS|IGR|GX|CXOU|XMMU|HESS|4U|1E|PDS)"
     r"[ -]?(?:[JB]?\d[\d.]*(?:[+-]\d[\d.]*)?[A-Za-z]{0,4})\b(?: [b-h]\b)?"
 )
 
