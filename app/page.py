@@ -5,6 +5,7 @@ One index per process is shared by all visitors; everything of one visitor is in
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
@@ -40,7 +41,9 @@ def main() -> None:
     try:
         index = _open_index()
         settings, offline, n_papers = page_parts.sidebar(
-            index, llm_enabled=config.llm_config().enabled
+            index,
+            llm_enabled=config.llm_config().enabled,
+            reranker=config.reranker_config().name is not None,
         )
         question = _question(index)
         if question:
@@ -110,6 +113,7 @@ def _answer(
     index: Index, question: str, settings: SearchSettings, *, offline: bool, n_papers: int
 ) -> None:
     """Show the answer to these settings; asked once, kept for this visitor until something changes."""
+    settings = replace(settings, ignored=page_parts.taken_away(question))
     key = (index.manifest.snapshot, question, settings.key, offline, n_papers)
     if st.session_state.get("answer_key") != key:
         st.session_state.answer = _ask_showing_stages(
@@ -117,7 +121,9 @@ def _answer(
         )
         st.session_state.answer_key = key
     answer: Answer = st.session_state.answer
+    page_parts.understood(question, answer.search.understood)
     page_parts.answer(answer)
+    page_parts.moved(answer.search)
     page_parts.papers(answer)
 
 

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
 from indexer.store import Index
 from indexer.weights import UNKNOWN_YEAR
-from retrieval.records import Answer, Hit, Mode, SearchFilters, SearchSettings, Sentence
+from retrieval.records import (
+    Answer,
+    Hit,
+    Mode,
+    SearchFilters,
+    SearchResult,
+    SearchSettings,
+    Sentence,
+)
+from retrieval.understand import Understood
 
 _STYLE = """
 <style>
@@ -34,12 +45,14 @@ _STYLE = """
 .wf-quote { border-left: 3px solid color-mix(in srgb, currentColor 30%, transparent); padding: .1rem 0 .1rem .7rem; margin: .5rem 0;
   font: .95rem/1.5 Georgia, 'Times New Roman', serif; }
 .wf-why-here { display: flex; flex-wrap: wrap; gap: .3rem 1.1rem; font-size: .76rem; opacity: .85; margin-top: .35rem; }
+.wf-moved { font-size: .9rem; line-height: 1.45; overflow-wrap: anywhere; }
 .wf-bar { display: inline-block; width: 3.4rem; height: .42rem; border-radius: .3rem; margin-left: .35rem; vertical-align: .06em;
   background: color-mix(in srgb, currentColor 14%, transparent); }
 .wf-bar i { display: block; height: 100%; border-radius: .3rem; background: color-mix(in srgb, currentColor 62%, transparent); }
 </style>
 """
 
+_CHIP = {"narrows": "only {}", "boosts": "prefer {}", "first": "first {}"}
 _MODES: dict[Mode, str] = {"hybrid": "Both", "dense": "Meaning", "lexical": "Words"}
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+.!|~$<>:^=&-])")
 
@@ -66,35 +79,12 @@ def masthead() -> None:
     )
 
 
-def sidebar(index: Index, *, llm_enabled: bool) -> tuple[SearchSettings, bool, int]:
+def sidebar(index: Index, *, llm_enabled: bool, reranker: bool) -> tuple[SearchSettings, bool, int]:
     """Filters, weights and facts about the index; return the settings, offline or not, papers to read."""
     with st.sidebar:
         st.subheader("Which papers")
-        first, second = st.columns(2)
-        since = first.number_input("From year", 1500, 2100, None, placeholder="any")
-        until = second.number_input("To year", 1500, 2100, None, placeholder="any")
-        min_citations = st.number_input(
-            "Citations at least",
-            0,
-            None,
-            None,
-            placeholder="any",
-            help="Papers whose count is unknown are left out.",
-        )
-        author = (
-            st.text_input("Author", placeholder="Riess, or Riess, A", max_chars=100).strip() or None
-        )
-        facility = (
-            st.text_input("Names the facility", placeholder="JWST", max_chars=100).strip() or None
-        )
+        filters = _filters()
         st.subheader("Which first")
-        mode = st.segmented_control(
-            "Search by words and meaning",
-            list(_MODES),
-            default="hybrid",
-            required=True,
-            format_func=_MODES.__getitem__,
-        )
         recency = st.slider(
             "Prefer recent papers",
             0.0,
@@ -123,18 +113,115 @@ def sidebar(index: Index, *, llm_enabled: bool) -> tuple[SearchSettings, bool, i
         )
         n_papers = st.slider("Papers to read", 3, 20, 8)
         offline = llm_enabled and st.toggle("Quote only, no language model")
+        with st.expander("How to search"):
+            settings = _how_to_search(llm_enabled=llm_enabled, reranker=reranker)
         _about(index)
-    filters = SearchFilters(
+    settings = replace(
+        settings, filters=filters, recency=recency, impact=impact, half_life_years=half_life
+    )
+    return settings, offline, n_papers
+
+
+def _filters() -> SearchFilters:
+    first, second = st.columns(2)
+    since = first.number_input("From year", 1500, 2100, None, placeholder="any")
+    until = second.number_input("To year", 1500, 2100, None, placeholder="any")
+    min_citations = st.number_input(
+        "Citations at least",
+        0,
+        None,
+        None,
+        placeholder="any",
+        help="Papers whose count is unknown are left out.",
+    )
+    author = st.text_input("Author", placeholder="Riess, or Riess, A", max_chars=100).strip()
+    facility = st.text_input("Names the facility", placeholder="JWST", max_chars=100).strip()
+    return SearchFilters(
         since=since,
         until=until,
         min_citations=min_citations or None,
-        author=author,
-        facility=facility,
+        author=author or None,
+        facility=facility or None,
     )
-    settings = SearchSettings(
-        mode=mode, filters=filters, recency=recency, impact=impact, half_life_years=half_life
+
+
+def _how_to_search(*, llm_enabled: bool, reranker: bool) -> SearchSettings:
+    """What few people change: words against meaning, diversity, reviews, models."""
+    mode = st.segmented_control(
+        "Search by words and meaning",
+        list(_MODES),
+        default="hybrid",
+        required=True,
+        format_func=_MODES.__getitem__,
     )
-    return settings, offline, n_papers
+    keyword_weight = st.slider(
+        "Words against meaning",
+        0.0,
+        1.0,
+        SearchSettings.keyword_weight,
+        0.05,
+        help="1 counts the question's words alone, 0 its meaning alone.",
+        disabled=mode != "hybrid",
+    )
+    diversity = st.slider(
+        "Different papers",
+        0.0,
+        1.0,
+        0.0,
+        0.05,
+        help="Above 0, a paper that says what one before it says comes later.",
+    )
+    reviews_first = st.toggle("Reviews first")
+    understand = st.toggle(
+        "Understand years, objects and names",
+        value=True,
+        help="Off: the question is taken as plain words.",
+    )
+    hyde = llm_enabled and st.toggle(
+        "Also search for an imagined abstract",
+        help="The language model writes the abstract that would answer; the search looks for papers like it too.",
+    )
+    rerank = reranker and st.toggle("Read the first papers again with the reranker", value=True)
+    return SearchSettings(
+        mode=mode,
+        keyword_weight=keyword_weight,
+        diversity=diversity,
+        reviews_first=reviews_first,
+        understand=understand,
+        hyde=hyde,
+        rerank=rerank if reranker else None,
+    )
+
+
+def taken_away(question: str) -> tuple[str, ...]:
+    """The keys of what was understood of this question and its reader took away."""
+    known = st.session_state.get("understood", {}).get(question, {})
+    kept = st.session_state.get(_chips_key(question), list(known))
+    return tuple(key for key in known if key not in kept)
+
+
+def understood(question: str, items: Sequence[Understood]) -> None:
+    """A chip for everything understood; a click takes it away or puts it back."""
+    known = st.session_state.setdefault("understood", {}).setdefault(question, {})
+    chips = _chips_key(question)
+    chosen = list(st.session_state.get(chips, known))
+    for item in items:
+        if item.key not in known:
+            known[item.key] = _CHIP[item.effect].format(item.label)
+            chosen.append(item.key)
+    if known:
+        st.session_state[chips] = chosen
+        st.pills(
+            "Understood · click to take away or put back",
+            list(known),
+            key=chips,
+            selection_mode="multi",
+            format_func=lambda key: literal(known[key]),
+        )
+
+
+def _chips_key(question: str) -> str:
+    return f"chips-{hashlib.sha256(question.encode()).hexdigest()[:16]}"
 
 
 def _about(index: Index) -> None:
@@ -179,6 +266,23 @@ def answer(answer: Answer) -> None:
         return
     text = _paragraphs(answer.sentences, answer.papers, by_paper=answer.mode == "extractive")
     st.html(f'<p class="wf-kind">{escape(_kind(answer))}</p>{text}')
+
+
+def moved(result: SearchResult) -> None:
+    """What the weights of recency and citations moved, and why; nothing where they moved nothing."""
+    if not (result.settings.recency or result.settings.impact):
+        return
+    lines = [_move(hit, hit.rank) for hit in result.hits if hit.rank != hit.plain_rank]
+    lines += [_move(hit, None) for hit in result.displaced]
+    if lines:
+        with st.expander("What your preferences moved"):
+            st.html('<ul class="wf-moved">' + "".join(lines) + "</ul>")
+
+
+def _move(hit: Hit, rank: int | None) -> str:
+    now = "left the list" if rank is None else f"now {rank}"
+    why = f"recent {hit.parts.recency:.2f}, cited {hit.parts.impact:.2f}"
+    return f"<li>{escape(hit.paper.plain_title)} <small>was {hit.plain_rank}, {now} · {why}</small></li>"
 
 
 def papers(answer: Answer) -> None:

@@ -87,6 +87,44 @@ def test_filters_and_weights_reach_the_search(
     assert not test.exception
 
 
+def test_what_was_understood_is_a_chip_that_can_be_taken_away(
+    small_index_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = asked(small_index_dir, monkeypatch, "Hubble constant before 2010")
+    (chips,) = (group for group in test.button_group if (group.key or "").startswith("chips"))
+    assert chips.options == ["only until 2009"]
+    assert chips.value == ["years:until 2009"]
+    assert "Müller" not in words(test)
+    chips.set_value([]).run()
+    assert "Müller" in words(test)
+    (chips,) = (group for group in test.button_group if (group.key or "").startswith("chips"))
+    chips.set_value(["years:until 2009"]).run()
+    assert "Müller" not in words(test)
+    assert not test.exception
+
+
+def test_preferences_say_what_they_moved(
+    small_index_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = asked(small_index_dir, monkeypatch, "distance scale Cepheids Hubble constant")
+    assert not re.search(r"was \d+, now", words(test))
+    test.slider[0].set_value(1.0).run()
+    assert re.search(r"was \d+, now \d+ · recent 0\.\d\d, cited", words(test))
+
+
+def test_how_to_search_reaches_the_search(
+    small_index_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = asked(small_index_dir, monkeypatch, "Hubble constant before 2010")
+    labels = {toggle.label: toggle for toggle in test.toggle}
+    assert set(labels) == {"Reviews first", "Understand years, objects and names"}
+    labels["Understand years, objects and names"].set_value(False).run()
+    assert "Müller" in words(test)
+    monkeypatch.setenv("WAYFINDER_RERANKER", "http://localhost:1/rerank")
+    test.run()
+    assert "Reranking was not done" in words(test)
+
+
 def test_nothing_asked_and_one_letter(
     small_index_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
