@@ -29,7 +29,7 @@ from retrieval import load_index
 from retrieval import search as search_papers
 from retrieval import similar as similar_papers
 from retrieval.records import Mode, SearchFilters, SearchResult, SearchSettings
-from retrieval.rows import answer_row, hit_row, understood_row
+from retrieval.rows import answer_row, coverage_row, hit_row, understood_row
 from retrieval.similar import Likeness
 from retrieval.synthesis import AnswerStyle
 
@@ -281,12 +281,15 @@ def search(
         return
     result = search_papers(_open(index, quiet), query or "", settings)
     _say_understood(result)
-    for note in result.degraded:
+    for note in (*result.degraded, *_coverage_note(result)):
         _say(note)
     if json_output:
-        understood = [understood_row(item) for item in result.understood]
+        shared = {
+            "understood": [understood_row(item) for item in result.understood],
+            "coverage": coverage_row(result),
+        }
         for hit in result.hits:
-            _out(json.dumps({**hit_row(hit), "understood": understood}, ensure_ascii=False))
+            _out(json.dumps({**hit_row(hit), **shared}, ensure_ascii=False))
     else:
         _out(show.hits_page(result))
 
@@ -466,6 +469,7 @@ def _search_file(index: Index, path: Path, settings: SearchSettings) -> None:
             row |= {"query_id": asked["query_id"], "query": asked["query"]}
             result = search_papers(index, str(asked["query"]), settings)
             row["hits"] = [hit_row(hit) for hit in result.hits]
+            row["coverage"] = coverage_row(result)
             row["understood"] = [understood_row(item) for item in result.understood]
         except (QueryError, ValueError, KeyError, TypeError) as error:
             row["error"] = (
@@ -477,6 +481,13 @@ def _search_file(index: Index, path: Path, settings: SearchSettings) -> None:
         raise QueryError(
             f"{failed} of the lines of {path} could not be searched; each has its error."
         )
+
+
+def _coverage_note(result: SearchResult) -> list[str]:
+    """A warning where the index covers the question thinly or not at all."""
+    if result.coverage is None or result.coverage.level == "well":
+        return []
+    return [result.coverage.reason]
 
 
 def _say_understood(result: SearchResult) -> None:

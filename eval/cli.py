@@ -7,9 +7,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from eval.ranking import Report
+    from eval.understanding import Finding
+    from indexer.store import Index
 
 app = typer.Typer(help="Measure search and answers on question files.", no_args_is_help=True)
 
@@ -80,6 +85,137 @@ def citations(
     )
 
 
+@app.command()
+def ablation(
+    questions: Annotated[
+        list[Path],
+        typer.Option(help="Question file; the qrels of NAME.jsonl are NAME.qrels beside it."),
+    ],
+    index: IndexOption = None,
+    out: OutOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Every switch on and off, on every question file given."""
+    from eval.ablation import measures_for, switches
+    from eval.questions import locate, read_questions
+    from eval.ranking import DEPTH, run_benchmark
+
+    opened = _opened(index)
+    named = switches(opened, DEPTH)
+    for path in questions:
+        qrels = path.with_suffix(".qrels")
+        asked = read_questions(path, qrels=qrels if qrels.is_file() else None)
+        report = run_benchmark(
+            named, locate(asked, opened), measures_for(asked), progress=_progress
+        )
+        sys.stdout.write("" if json_output else f"{path}\n")
+        _print(report, opened, out / path.stem if out else None, json_output=json_output)
+
+
+@app.command()
+def temporal(
+    questions: QuestionsOption,
+    index: IndexOption = None,
+    out: OutOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Years and wishes for recent papers in questions, with negatives: precision, recall, effect."""
+    from eval import understanding
+
+    rows = understanding.read_set(questions, "since", "until", "recent", "as_of")
+    opened = _opened(index)
+    found = understanding.temporal(opened, rows, _progress)
+    _print_findings(found, opened, out, json_output=json_output)
+
+
+@app.command()
+def aliases(
+    questions: QuestionsOption,
+    index: IndexOption = None,
+    out: OutOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Objects and facilities by their many names, with negatives: precision, recall, effect."""
+    from eval import understanding
+
+    rows = understanding.read_set(questions, "name")
+    opened = _opened(index)
+    found = understanding.aliases(opened, rows, _progress)
+    _print_findings(found, opened, out, json_output=json_output)
+
+
+@app.command()
+def scope(
+    questions: QuestionsOption,
+    index: IndexOption = None,
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(
+            help="Instead of measuring, fit: a file of questions that are answered, against those of --questions.",
+            show_default=False,
+        ),
+    ] = None,
+    out: OutOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Questions that the index does not cover, told from those it does: precision and recall."""
+    from eval import understanding
+
+    rows = understanding.read_set(questions, "covered")
+    opened = _opened(index)
+    if calibrate is not None:
+        inside = [row["question"] for row in understanding.read_set(calibrate)]
+        outside = [row["question"] for row in rows if not row["covered"]]
+        weights = understanding.calibrate(opened, inside, outside)
+        fit = {"encoder": opened.manifest.encoder, "weights": weights}
+        sys.stdout.write(json.dumps(fit) + "\n")
+        return
+    _print_findings(
+        understanding.scope(opened, rows, _progress), opened, out, json_output=json_output
+    )
+
+
+@app.command()
+def latency(
+    questions: QuestionsOption, index: IndexOption = None, json_output: JsonOption = False
+) -> None:
+    """Milliseconds of searches and quoted answers, by what is switched on."""
+    from eval.latency import latencies, table
+    from eval.questions import read_questions
+
+    asked = [question.text for question in read_questions(questions)]
+    found = latencies(_opened(index), asked, _progress)
+    if json_output:
+        for row in found:
+            sys.stdout.write(json.dumps(asdict(row)) + "\n")
+    else:
+        sys.stdout.write(table(found) + "\n")
+
+
+@app.command()
+def report(
+    out: Annotated[Path, typer.Option(help="Folder for report.md, runs, qrels and results.")],
+    index: IndexOption = None,
+    citations: Annotated[
+        Path | None,
+        typer.Option(help="Also measure on this file of citing papers.", show_default=False),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with question files of the same names. Default: Wayfinder's own.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Every benchmark and every switch, in one report.md."""
+    from eval.report import DATA, write
+
+    opened = _opened(index)
+    path = write(opened, out, _progress, data=data or DATA, citations=citations)
+    sys.stdout.write(f"{path}\n")
+
+
 def _measure(
     questions: Path,
     qrels: Path | None,
@@ -92,28 +228,54 @@ def _measure(
 ) -> None:
     from eval.baselines import systems
     from eval.questions import locate, read_questions
-    from eval.ranking import DEPTH, run_benchmark, table
-    from eval.runs import conditions, write_report
+    from eval.ranking import DEPTH, run_benchmark
+
+    asked = read_questions(questions, qrels=qrels)
+    opened = _opened(index)
+    named = systems(opened, DEPTH, baselines=baselines)
+    report = run_benchmark(named, locate(asked, opened), measures, progress=_progress)
+    _print(report, opened, out, json_output=json_output)
+
+
+def _opened(directory: Path | None) -> Index:
     from indexer import config
     from indexer.errors import IndexMissing
     from retrieval import load_index
 
-    asked = read_questions(questions, qrels=qrels)
-    directory = index or config.index_dir()
+    directory = directory or config.index_dir()
     if directory is None:
         raise IndexMissing("No index is named: give --index DIR, or set WAYFINDER_INDEX.")
-    opened = load_index(directory)
-    named = systems(opened, DEPTH, baselines=baselines)
-    report = run_benchmark(named, locate(asked, opened), measures, progress=_progress)
+    return load_index(directory)
+
+
+def _print(report: Report, index: Index, out: Path | None, *, json_output: bool) -> None:
+    from eval.ranking import table
+    from eval.runs import conditions, write_report
+
     if out is not None:
-        write_report(out, report, opened)
+        write_report(out, report, index)
     if json_output:
-        facts = conditions(opened)
+        facts = conditions(index)
         for row in report.rows:
             line = {**asdict(row), "snapshot": facts["snapshot"], "commit": facts["commit"]}
             sys.stdout.write(json.dumps(line) + "\n")
     else:
         sys.stdout.write(table(report) + "\n")
+
+
+def _print_findings(
+    found: Sequence[Finding], index: Index, out: Path | None, *, json_output: bool
+) -> None:
+    from eval.runs import write_result
+    from eval.understanding import table
+
+    if out is not None:
+        write_result(out, {"findings": [asdict(finding) for finding in found]}, index)
+    if json_output:
+        for finding in found:
+            sys.stdout.write(json.dumps(asdict(finding)) + "\n")
+    else:
+        sys.stdout.write(table(found) + "\n")
 
 
 def _progress(stage: str, done: int, total: int | None) -> None:

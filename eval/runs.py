@@ -8,7 +8,8 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,18 +65,45 @@ def write_report(folder: Path, report: Report, index: Index) -> None:
     Raises:
         StorageError: the folder cannot be written.
     """
-    try:
+    ids = _Ids(index)
+    with _storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        ids = _Ids(index)
         _replace(folder / "qrels.txt", ids.qrels(report.qrels))
         for name, run in report.runs.items():
-            _replace(folder / f"{name}.run", ids.run(run, name))
-        content = {
-            **conditions(index),
-            "n_missing": report.n_missing,
-            "rows": [asdict(row) for row in report.rows],
-        }
+            tag = name.replace(" ", "_").replace(",", "")
+            _replace(folder / f"{tag}.run", ids.run(run, tag))
+    rows = [asdict(row) for row in report.rows]
+    write_result(folder, {"n_missing": report.n_missing, "rows": rows}, index)
+
+
+def write_result(folder: Path, result: Mapping[str, Any], index: Index) -> None:
+    """Write `result.json` into `folder`: the conditions of the measurement, then `result`.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    content = {**conditions(index), **result}
+    with _storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
         _replace(folder / "result.json", json.dumps(content, indent=1) + "\n")
+
+
+def write_text(path: Path, content: str) -> Path:
+    """Write a text file whole or not at all, and return its path.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    with _storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, content)
+    return path
+
+
+@contextmanager
+def _storage_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise StorageError(f"{folder} cannot be written: {error.strerror or error}.") from error
 

@@ -77,18 +77,42 @@ class LexicalIndex:
         words = set(tokens(query))
         return len(self._known(words)) / len(words) if words else 0.0
 
+    def words_held(self, query: str, rows: npt.NDArray[np.integer]) -> Scores:
+        """Return the share of the query's tokens that each of `rows` holds, weighted by idf, in [0, 1].
+
+        A token that no paper holds weighs most. Lucene's idf: ln(1 + (n - df + 0.5)/(df + 0.5)).
+        """
+        held = np.zeros(len(rows), dtype=np.float32)
+        total = 0.0
+        for word in set(tokens(query)):
+            known = self._vocabulary.get(word)
+            posting = np.zeros(0, dtype=np.int32) if known is None else self._posting(known)
+            idf = np.log1p((self.n_papers - len(posting) + 0.5) / (len(posting) + 0.5))
+            total += idf
+            if len(posting):
+                places = np.minimum(np.searchsorted(posting, rows), len(posting) - 1)
+                held += np.float32(idf) * (posting[places] == rows)
+        return held / np.float32(max(total, 1e-6))
+
     def rows_with_all(self, query: str) -> npt.NDArray[np.int32]:
         """Return the rows of the papers that hold every token of `query`, ascending."""
         words = set(tokens(query))
         ids = self._known(words)
         if not words or len(ids) < len(words):
             return np.zeros(0, dtype=np.int32)
-        matrix = self._engine.scores
-        postings = [matrix["indices"][matrix["indptr"][i] : matrix["indptr"][i + 1]] for i in ids]
+        postings = [self._posting(i) for i in ids]
         rows = np.asarray(postings[0], dtype=np.int32)
         for posting in postings[1:]:
             rows = np.intersect1d(rows, posting)
         return np.unique(rows)
+
+    def _posting(self, token: int) -> npt.NDArray[np.integer]:
+        """The rows of the papers that hold a token, ascending."""
+        matrix = self._engine.scores
+        rows: npt.NDArray[np.integer] = matrix["indices"][
+            matrix["indptr"][token] : matrix["indptr"][token + 1]
+        ]
+        return rows
 
     def _known(self, words: Iterable[str]) -> list[int]:
         return [self._vocabulary[word] for word in words if word in self._vocabulary]

@@ -79,6 +79,8 @@ def ask(
 
     model = None if offline else (llm or configured_llm())
     degraded: list[str] = []
+    if result.coverage is not None and result.coverage.level == "thinly":
+        degraded.append(result.coverage.reason)
     sentences: list[Sentence] = []
     usage = Usage()
     mode: AnswerMode = "extractive"

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from indexer.records import Paper
+from retrieval.coverage import Coverage, Nearness
 from retrieval.errors import QueryError
 from retrieval.understand import Understood
 
@@ -133,6 +134,8 @@ class SearchResult:
     seconds: dict[str, float]  # by stage
     snapshot: str  # id of the index snapshot
     as_of: str  # the corpus date, ISO
+    nearness: Nearness | None = None  # what coverage is judged by; None without meaning
+    coverage: Coverage | None = None  # None where it cannot be judged
     displaced: tuple[Hit, ...] = ()  # among the first k without time and citation weights
     given: tuple[Paper, ...] = ()  # what `similar` compared with
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from retrieval.records import Answer, Hit
+from retrieval.records import Answer, Hit, SearchResult
 from retrieval.understand import Understood
 
 Row = dict[str, Any]
@@ -37,6 +37,11 @@ def understood_row(item: Understood) -> Row:
     return {"kind": item.kind, "label": item.label, "effect": item.effect, "key": item.key}
 
 
+def coverage_row(result: SearchResult) -> Row | None:
+    """How well the index covers the question, or None where it cannot be judged."""
+    return asdict(result.coverage) if result.coverage else None
+
+
 def answer_row(answer: Answer) -> Row:
     """One answer: its sentences with citations and evidence, its papers, and what was not done."""
     return {
@@ -57,6 +62,7 @@ def answer_row(answer: Answer) -> Row:
         "reason": answer.reason,
         "mode": answer.mode,
         "understood": [understood_row(item) for item in answer.search.understood],
+        "coverage": coverage_row(answer.search),
         "degraded": list(answer.degraded),
         "usage": asdict(answer.usage),
         "seconds": {stage: round(seconds, 4) for stage, seconds in answer.seconds.items()},

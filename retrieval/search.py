@@ -13,6 +13,7 @@ from indexer.store import Index
 from retrieval.candidates import Candidates, Floats, Rows, candidates
 from retrieval.clock import Clock
 from retrieval.conditions import conditions, passing, which_to_drop
+from retrieval.coverage import coverage, nearness
 from retrieval.errors import LLMError, QueryError, RerankError
 from retrieval.hyde import hyde_vector, hypothetical_abstracts
 from retrieval.llm import LLM, configured_llm
@@ -24,9 +25,9 @@ from retrieval.understand import Understanding, Understood, understand
 
 MAX_QUERY_CHARACTERS = 20_000
 MIN_QUERY_CHARACTERS = 2
+MIN_KNOWN_SHARE = 0.5  # of a question's words that papers hold
 NAMED_WEIGHTS = {"object": 0.1, "facility": 0.03}  # of naming what the question names
 RECENT_WEIGHT = 0.15  # of recency where the question asks for the latest, unless set otherwise
-MIN_COSINE_EVIDENCE = 0.3  # a question whose best paper is less near than this is not answered
 
 
 def search(
@@ -61,8 +62,8 @@ def search(
     text = meant.text if len(meant.text) >= MIN_QUERY_CHARACTERS else _condition_words(meant)
     named = _named(index, meant)
     bm25 = None if settings.mode == "dense" else _word_scores(index, text, named)
-    if bm25 is not None and text and not bm25.any():
-        degraded.append("None of the question's words is in any paper: found by meaning alone.")
+    if bm25 is not None and text:
+        degraded += _unknown_words(index, text, any_match=bool(bm25.any()))
     clock.stage("words")
     vector = None if settings.mode == "lexical" else _query_vector(index, text, pinned)
     clock.stage("encoding")
@@ -71,6 +72,7 @@ def search(
         clock.stage("imagining")
     found = candidates(index, vector, bm25, allowed, pinned)
     relevance, share = _fused(found, named, settings)
+    near = nearness(index, found, relevance, text)
     clock.stage("candidates")
     if settings.rerank is not False:
         relevance = _reranked(index, query, found, relevance, settings, reranker, degraded)
@@ -89,6 +91,15 @@ def search(
         hits=hits,
         displaced=displaced,
         best_cosine=found.best_cosine,
+        nearness=near,
+        coverage=coverage(
+            near,
+            encoder=index.manifest.encoder,
+            n_papers=len(index.papers),
+            absent=[n.item.value for n in named if n.item.kind == "object" and not len(n.rows)],
+            last_year=int(index.manifest.as_of[:4]),
+            since=meant.since,
+        ),
         n_candidates=len(index.papers) if allowed is None else int(allowed.sum()),
         n_papers=len(index.papers),
         degraded=tuple(degraded),
@@ -171,6 +182,17 @@ def _word_scores(index: Index, text: str, named: Sequence[_Named]) -> Floats:
         typical = np.median(usual) if len(usual) else own.max(initial=0.0)
         scores[name.rows] += np.maximum(typical - own[name.rows], 0.0)
     return scores
+
+
+def _unknown_words(index: Index, text: str, *, any_match: bool) -> list[str]:
+    """A note where most of the question's words are in no paper: typing errors, or another language."""
+    if not any_match:
+        return ["None of the question's words is in any paper: found by meaning alone."]
+    if index.lexical.known_share(text) < MIN_KNOWN_SHARE:
+        return [
+            "Most of the question's words are in no paper of this index: is it in the papers' language?"
+        ]
+    return []
 
 
 def _query_vector(index: Index, text: str, pinned: Rows) -> Floats | None:
@@ -275,9 +297,6 @@ def enough_evidence(result: SearchResult) -> str | None:
         return next(note for note in result.degraded if note.startswith("No paper passes"))
     if not result.hits:
         return "No paper of this index matches the question: try other words."
-    if result.best_cosine is not None and result.best_cosine < MIN_COSINE_EVIDENCE:
-        return (
-            f"None of the {result.n_papers:,} papers in this index is close enough to the question to answer "
-            "from it: it may lie outside astronomy or outside this index. The nearest papers are below."
-        )
+    if result.coverage is not None and result.coverage.level == "not":
+        return f"{result.coverage.reason} The nearest papers are below."
     return None

@@ -6,7 +6,7 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
 from indexer import config
@@ -105,6 +105,7 @@ def _stands_out(piece: str, entry: Named) -> bool:
     )
 
 
+@lru_cache(maxsize=20_000)
 def written_form(name: str) -> str:
     """A name with notations, case, hyphens and spaces folded: `NGC 224`, `ngc-224` -> `ngc224`."""
     return " ".join(re.findall(r"[^\W_]+", join_notations(fold(plain_text(name)))))

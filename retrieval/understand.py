@@ -330,6 +330,7 @@ def _is_a_name(name: str) -> bool:
 _DESIGNATION = re.compile(
     r"\b(?:NGC|IC|UGC|PGC|HD|HIP|HR|GJ|TOI|WASP|HAT-P|KELT|Kepler|K2|KOI|TIC|PSR|GRB|FRB|GW|SN|AT|Abell|Mrk|Arp|PKS|3C|4C|RX|SDSS|MAXI|LHS|XTE|GRO|GRS|IGR|GX|CXOU|XMMU|HESS|4U|1E|PDS)"
     r"[ -]?(?:[JB]?\d[\d.]*(?:[+-]\d[\d.]*)?[A-Za-z]{0,4})\b(?: [b-h]\b)?"
+    r"|\b[A-Z][A-Za-z]{2,}-\d{1,4} ?[b-h]\b"  # a planet of any catalogue
 )
 
 

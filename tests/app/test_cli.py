@@ -153,7 +153,7 @@ def test_similar_reads_a_draft_from_a_file_or_standard_input(
 def test_search_shows_what_the_weights_moved(small_index_dir: Path) -> None:
     page = wayfinder(
         "search", "fast radio bursts and magnetars", "--index", str(small_index_dir),
-        "-k", "3", "--recency", "1", "--half-life", "0.5",
+        "-k", "3", "--recency", "1", "--half-life", "1",
     ).stdout  # fmt: skip
     assert " · was " in page
     assert "Without --recency and --impact these would be here too:" in page

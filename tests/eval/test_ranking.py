@@ -92,7 +92,7 @@ def test_intervals_hold_the_mean_and_repeat() -> None:
 def test_significance_is_paired_and_corrected() -> None:
     rng = np.random.default_rng(3)
     base = rng.random(200)
-    assert paired_p_value(base, base) == 1.0
+    assert paired_p_value(base, base) == paired_p_value(base[:1], base[:1] + 1) == 1.0
     assert paired_p_value(base, base + 0.05) < 0.001
     assert paired_p_value(base, base + rng.normal(0, 1, 200)) > 0.05
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])

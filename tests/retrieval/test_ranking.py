@@ -26,10 +26,10 @@ def test_without_weights_nothing_moves(small_index: Index) -> None:
 def test_weights_say_which_papers_they_move(small_index: Index) -> None:
     plain = search(small_index, QUERY, SearchSettings(k=12))
     order = [hit.row for hit in plain.hits]
-    weighted = search(small_index, QUERY, SearchSettings(k=3, recency=1.0, half_life_years=0.5))
+    weighted = search(small_index, QUERY, SearchSettings(k=3, recency=1.0, half_life_years=1.0))
     for hit in weighted.hits:
         assert hit.plain_rank == order.index(hit.row) + 1
-    assert weighted.displaced, "a half-life of half a year must move something here"
+    assert weighted.displaced, "a half-life of a year must move something here"
     shown = {hit.row for hit in weighted.hits}
     assert {hit.row for hit in weighted.displaced} == set(order[:3]) - shown
     assert all(hit.rank > 3 and hit.plain_rank <= 3 for hit in weighted.displaced)

@@ -97,6 +97,15 @@ def test_only_stop_words_are_answered_by_meaning_and_marked(small_index: Index) 
     assert "meaning alone" in result.degraded[0]
 
 
+def test_words_of_another_language_are_marked(small_index: Index) -> None:
+    for query in (
+        "чёрные дыры in galaxies далёких скоплений",
+        "agujeros negros y galaxies lejanas",
+    ):
+        assert "papers' language" in search(small_index, query).degraded[0]
+    assert search(small_index, "black holes in galaxies").degraded == ()
+
+
 @pytest.mark.parametrize(
     "query",
     [

@@ -82,7 +82,7 @@ def test_what_only_looks_like_a_condition_is_left_alone(query: str) -> None:
         ("the Galactic centre black hole", ["Sgr A* (Sagittarius A*)"]), ("flares of Sgr A*", ["Sgr A* (Galactic centre black hole)"]),
         ("James Webb spectra of TRAPPIST-1 e", ["TRAPPIST-1 (2MASS J23062928-0502285)", "JWST"]), ("FAST discovers pulsars", ["FAST"]),
         ("VLT/MUSE maps", ["VLT", "MUSE"]), ("XTE J1550-564", ["XTE J1550-564"]), ("parallaxes before Gaia DR2", ["Gaia"]),
-        ("dust in NGC 9999", ["NGC 9999"]), ("SN 2020abc light curve", ["SN 2020abc"]),
+        ("winds of Vulcan-7b", ["Vulcan-7b"]), ("dust in NGC 9999", ["NGC 9999"]), ("SN 2020abc light curve", ["SN 2020abc"]),
     ],
 )  # fmt: skip
 def test_objects_and_facilities_by_any_name(query: str, labels: list[str]) -> None:

@@ -1,0 +1,90 @@
+"""How well the index covers a question: a calibrated probability, a level, and why in words."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from indexer.store import Index
+from retrieval.candidates import Candidates, Floats
+
+Level = Literal["well", "thinly", "not"]
+
+NEAREST = 10  # papers that are looked at; fewer in an index of below 1,000
+WELL = 0.5  # from this probability on
+THINLY = 0.2
+# encoder -> weights of meaning and words and the constant of the logistic, fitted by
+# `wayfinder eval scope --calibrate`
+CALIBRATION = {"all-MiniLM-L6-v2": (17.964, 2.391, -9.199)}
+
+
+@dataclass(frozen=True)
+class Nearness:
+    """How near the best papers are to a question: what coverage is judged by."""
+
+    meaning: float  # mean cosine of the nearest
+    words: float  # mean share of the question's words that the best hold, weighted by idf
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Whether the index holds papers on the question's subject."""
+
+    level: Level
+    probability: float
+    reason: str  # in words, for people
+
+
+def nearness(index: Index, found: Candidates, relevance: Floats, text: str) -> Nearness | None:
+    """Measure the best candidates; None where meaning was not asked for or nothing found.
+
+    `relevance` is `(n_candidates,)`, `text` the question's words.
+    """
+    if not found.cosine.any():
+        return None
+    n = min(len(found.rows), max(1, min(NEAREST, len(index.papers) // 100)))
+    best = found.rows[np.argsort(-relevance, kind="stable")[:n]]
+    return Nearness(
+        meaning=float(np.sort(found.cosine)[-n:].mean()),
+        words=float(index.lexical.words_held(text, best).mean()),
+    )
+
+
+def coverage(
+    near: Nearness | None,
+    *,
+    encoder: str,
+    n_papers: int,
+    absent: list[str],
+    last_year: int,
+    since: int | None,
+) -> Coverage | None:
+    """Judge by how near the best papers are, by names that no paper bears, and by years to come.
+
+    `absent` names the question's objects that no paper names, `last_year` is the index's and `since`
+    the first year asked for. None without meaning, or where the encoder is not calibrated.
+    """
+    if since is not None and since > last_year:
+        return Coverage("not", 0.0, f"This index ends in {last_year}.")
+    if absent:
+        return Coverage("not", 0.0, f"No paper of this index names {' or '.join(absent)}.")
+    if encoder not in CALIBRATION or near is None:
+        return None
+    of_meaning, of_words, constant = CALIBRATION[encoder]
+    logit = of_meaning * near.meaning + of_words * near.words + constant
+    probability = 1.0 / (1.0 + math.exp(-logit))
+    if probability >= WELL:
+        return Coverage("well", probability, "Several papers are on this subject.")
+    if probability >= THINLY:
+        return Coverage(
+            "thinly", probability, "The papers of this index cover this subject thinly, if at all."
+        )
+    return Coverage(
+        "not",
+        probability,
+        f"None of the {n_papers:,} papers in this index is close enough to the question to answer "
+        "from it: it may lie outside astronomy or outside this index.",
+    )

@@ -1,0 +1,89 @@
+"""How well an index covers a question. Run: pytest tests/retrieval/test_coverage.py"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from app.cli import commands
+from indexer.store import Index
+from retrieval import ask, search
+from retrieval.coverage import CALIBRATION, Nearness, coverage
+from retrieval.records import SearchSettings
+from retrieval.rows import coverage_row
+
+ENCODER = "all-MiniLM-L6-v2"
+
+
+def judged(meaning: float, words: float = 0.8, **changes: object) -> str | None:
+    given = {"encoder": ENCODER, "n_papers": 5000, "absent": [], "last_year": 2026, "since": None}
+    result = coverage(Nearness(meaning, words), **(given | changes))  # type: ignore[arg-type]
+    return result.level if result else None
+
+
+def test_the_level_rises_with_meaning_and_with_words() -> None:
+    of_meaning, of_words, constant = CALIBRATION[ENCODER]
+    even = -(constant + 0.8 * of_words) / of_meaning
+    assert [judged(even + step) for step in (-0.3, -0.02, 0.01, 0.3)] == [
+        "not",
+        "thinly",
+        "well",
+        "well",
+    ]
+    assert [judged(even, words) for words in (0.0, 1.0)] == ["not", "well"]
+    result = coverage(
+        Nearness(even + 0.01, 0.8), encoder=ENCODER, n_papers=5000, absent=[], last_year=2026, since=None
+    )  # fmt: skip
+    assert result is not None
+    assert result.probability == pytest.approx(1 / (1 + math.exp(-0.01 * of_meaning)))
+
+
+def test_names_that_no_paper_bears_and_years_to_come_are_not_covered() -> None:
+    assert judged(0.9, absent=["NGC 88888"]) == "not"
+    assert judged(0.9, since=2027) == "not"
+    assert judged(0.9, since=2026) == "well"
+
+
+def test_it_is_not_judged_without_meaning_or_calibration(small_index: Index) -> None:
+    assert judged(0.9, encoder="another") is None
+    result = search(small_index, "jets and star formation", SearchSettings(mode="lexical"))
+    assert (result.nearness, result.coverage) == (None, None)
+
+
+def test_nearness_is_that_of_the_nearest_papers(small_index: Index) -> None:
+    question = "jets and star formation in zzzz"
+    result = search(small_index, question)
+    assert result.nearness is not None
+    cosines = small_index.vectors.astype(np.float32) @ small_index.encoder.encode([question])[0]
+    assert result.nearness.meaning == pytest.approx(float(cosines.max()), abs=1e-5)
+    n = len(small_index.papers)
+    idf = {df: math.log(1 + (n - df + 0.5) / (df + 0.5)) for df in (0, 3)}
+    held = small_index.lexical.words_held("jets zzzz", np.array([0, 5]))
+    assert held == pytest.approx([idf[3] / (idf[3] + idf[0]), 0.0], abs=1e-6)
+
+
+def test_answers_refuse_what_is_not_covered_and_say_why(small_index: Index) -> None:
+    for question, reason in (
+        ("sourdough bread recipe", "outside astronomy or outside this index"),
+        ("star formation in NGC 88888", "names NGC 88888"),
+        ("jets and star formation since 2040", "No paper passes the condition"),
+    ):
+        answer = ask(small_index, question)
+        assert answer.refused
+        assert reason in answer.reason
+        assert answer.usage.calls == 0
+    assert not ask(small_index, "jets and star formation").refused
+
+
+def test_the_command_line_gives_it_as_json(small_index_dir: Path, small_index: Index) -> None:
+    words = ["search", "sourdough bread recipe", "--index", str(small_index_dir), "--json", "-q"]
+    done = CliRunner().invoke(commands(), words)
+    row = json.loads(done.stdout.splitlines()[0])
+    assert row["coverage"] == coverage_row(search(small_index, "sourdough bread recipe"))
+    assert row["coverage"]["level"] == "not"
+    assert "outside astronomy" in done.stderr
