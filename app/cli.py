@@ -107,7 +107,12 @@ IgnoreOption = Annotated[
     ),
 ]
 KeywordOption = Annotated[
-    float, typer.Option("--keyword-weight", help="Words against meaning, 0 (meaning only) to 1.")
+    float | None,
+    typer.Option(
+        "--keyword-weight",
+        help="Words against meaning, 0 (meaning only) to 1. Default: 0.5 for questions, 0.6 for other words.",
+        show_default=False,
+    ),
 ]
 HalfLifeOption = Annotated[
     float, typer.Option("--half-life", help="Years after which --recency has halved.")
@@ -238,7 +243,7 @@ def search(
     facility: FacilityOption = None,
     recency: RecencyOption = 0.0,
     impact: ImpactOption = 0.0,
-    keyword_weight: KeywordOption = 0.5,
+    keyword_weight: KeywordOption = None,
     plain: PlainOption = False,
     ignore: IgnoreOption = None,
     half_life: HalfLifeOption = 5.0,
@@ -312,7 +317,7 @@ def similar(
         ),
     ] = None,
     by: Annotated[
-        str, typer.Option(help="Alike by meaning, shared references, or citations.")
+        str, typer.Option(help="Alike by meaning, references (shared ones) or citations.")
     ] = "meaning",
     index: IndexOption = None,
     k: KOption = 10,
@@ -362,7 +367,7 @@ def ask(
     facility: FacilityOption = None,
     recency: RecencyOption = 0.0,
     impact: ImpactOption = 0.0,
-    keyword_weight: KeywordOption = 0.5,
+    keyword_weight: KeywordOption = None,
     plain: PlainOption = False,
     ignore: IgnoreOption = None,
     hyde: HydeOption = False,
@@ -458,7 +463,7 @@ def _text_of(path: Path) -> str:
 def _search_file(index: Index, path: Path, settings: SearchSettings) -> None:
     """Search each line of a file; a line that cannot be searched is answered with its error."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"{path} cannot be read as UTF-8 JSON lines: {error}") from error
     failed = 0
@@ -467,7 +472,9 @@ def _search_file(index: Index, path: Path, settings: SearchSettings) -> None:
         try:
             asked = json.loads(line)
             row |= {"query_id": asked["query_id"], "query": asked["query"]}
-            result = search_papers(index, str(asked["query"]), settings)
+            if not isinstance(asked["query"], str):
+                raise TypeError("a query is a text")
+            result = search_papers(index, asked["query"], settings)
             row["hits"] = [hit_row(hit) for hit in result.hits]
             row["coverage"] = coverage_row(result)
             row["understood"] = [understood_row(item) for item in result.understood]
@@ -509,7 +516,7 @@ def _open(named: Path | None, quiet: bool) -> Index:
 
 
 def _out(text: str) -> None:
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
     sys.stdout.flush()
 
 

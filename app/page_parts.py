@@ -21,7 +21,7 @@ from retrieval.records import (
     SearchSettings,
     Sentence,
 )
-from retrieval.understand import Understood
+from retrieval.understood import Understood
 
 _STYLE = """
 <style>
@@ -154,13 +154,12 @@ def _how_to_search(*, llm_enabled: bool, reranker: bool) -> SearchSettings:
         required=True,
         format_func=_MODES.__getitem__,
     )
-    keyword_weight = st.slider(
+    keyword_weight = st.select_slider(
         "Words against meaning",
-        0.0,
-        1.0,
-        SearchSettings.keyword_weight,
-        0.05,
-        help="1 counts the question's words alone, 0 its meaning alone.",
+        [None, *(tenth / 10 for tenth in range(11))],
+        format_func=lambda weight: "automatic" if weight is None else f"{weight:.1f}",
+        help="1 counts the question's words alone, 0 its meaning alone. "
+        "Automatic: half and half for questions, a little more for search words.",
         disabled=mode != "hybrid",
     )
     diversity = st.slider(

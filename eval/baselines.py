@@ -35,7 +35,7 @@ def served(index: Index, settings: SearchSettings) -> System:
 
 def reciprocal_rank_fusion(index: Index, k: int) -> System:
     """Sum of 1/(60 + rank) over the two legs (Cormack, Clarke & Büttcher 2009, SIGIR)."""
-    legs = [served(index, SearchSettings(k=1000, mode=mode)) for mode in ("lexical", "dense")]
+    legs = [served(index, replace(settings, k=1000)) for settings in _legs().values()]
 
     def rank(question: str) -> Ranking:
         score: dict[int, float] = {}
@@ -76,13 +76,18 @@ def systems(index: Index, k: int, *, baselines: bool) -> dict[str, System]:
     named = {"wayfinder": served(index, settings)}
     if baselines:
         named |= {
-            "bm25": served(index, replace(settings, mode="lexical")),
-            "dense": served(index, replace(settings, mode="dense")),
+            **{name: served(index, replace(leg, k=k)) for name, leg in _legs().items()},
             "rrf": reciprocal_rank_fusion(index, k),
             "pathfinder": pathfinder(index, k, weights=False),
             "pathfinder-all": pathfinder(index, k, weights=True),
         }
     return named
+
+
+def _legs() -> dict[str, SearchSettings]:
+    """Each leg alone, nothing understood of the question and nothing reranked."""
+    plain = SearchSettings(understand=False, rerank=False)
+    return {"bm25": replace(plain, mode="lexical"), "dense": replace(plain, mode="dense")}
 
 
 def similarity(cosine: Floats) -> Floats:

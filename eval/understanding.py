@@ -22,7 +22,7 @@ from indexer.store import Index
 from retrieval import search
 from retrieval.records import SearchResult, SearchSettings
 from retrieval.tables import Named, facilities, objects
-from retrieval.understand import understand
+from retrieval.understood import Understood
 
 Progress = Callable[[str, int, int | None], None]
 Row = dict[str, Any]
@@ -45,7 +45,7 @@ def read_set(path: Path, *fields: str) -> list[Row]:
         QueryError: the file cannot be read, or a line lacks a field; the line is named.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise QueryError(f"{path} cannot be read as UTF-8 text: {error}") from error
     rows: list[Row] = []
@@ -70,12 +70,18 @@ def temporal(index: Index, rows: Sequence[Row], progress: Progress) -> list[Find
 
     A row has since, until (years or null), recent (bool) and as_of (the year it was written for).
     """
-    meant = [understand(row["question"], this_year=int(row["as_of"])) for row in rows]
-    years = [(m.since, m.until) for m in meant]
+    shift = int(index.manifest.as_of[:4]) - int(rows[0]["as_of"])
+    if shift:
+        raise QueryError(
+            f"The questions are written for {rows[0]['as_of']}, the index is as of {index.manifest.as_of}: "
+            "build it with --as-of."
+        )
+    meant = [search(index, row["question"], _BOTH["understood"]).understood for row in rows]
+    years = [_ends(items) for items in meant]
     wanted = [(row["since"], row["until"]) for row in rows]
     nothing = (None, None)
     right = [y == w for y, w in zip(years, wanted, strict=True)]
-    recent = [bool(m.of("recent")) for m in meant]
+    recent = [any(item.kind == "recent" for item in items) for items in meant]
     asked_recent = [bool(row["recent"]) for row in rows]
     found = [
         *_precision_and_recall(
@@ -111,8 +117,8 @@ def temporal(index: Index, rows: Sequence[Row], progress: Progress) -> list[Find
 
 def aliases(index: Index, rows: Sequence[Row], progress: Progress) -> list[Finding]:
     """Objects and facilities by any of their names. A row has name: a table's entry, or empty for none."""
-    meant = [understand(row["question"], this_year=int(index.manifest.as_of[:4])) for row in rows]
-    found_names = [{i.value for i in m.of("object", "facility")} for m in meant]
+    meant = [search(index, row["question"], _BOTH["understood"]).understood for row in rows]
+    found_names = [{i.value for i in m if i.kind in ("object", "facility")} for m in meant]
     entries = [_entry(row["name"]) for row in rows]
     wanted = [{entry.name} if entry else set() for entry in entries]
     right = [f == w for f, w in zip(found_names, wanted, strict=True)]
@@ -143,7 +149,7 @@ def aliases(index: Index, rows: Sequence[Row], progress: Progress) -> list[Findi
 
 def scope(index: Index, rows: Sequence[Row], progress: Progress) -> list[Finding]:
     """Whether questions that the index does not cover are told from those that it does (`covered`)."""
-    judged = [search(index, row["question"], SearchSettings(k=1)).coverage for row in rows]
+    judged = [search(index, row["question"], _ONE).coverage for row in rows]
     if any(j is None for j in judged):
         raise QueryError(
             f"The encoder {index.manifest.encoder!r} is not calibrated: see --calibrate."
@@ -173,7 +179,7 @@ def calibrate(
     x, y = [], []
     for texts, label in ((inside, 1.0), (outside, 0.0)):
         for text in texts:
-            near = search(index, text, SearchSettings(k=1)).nearness
+            near = search(index, text, _ONE).nearness
             if near is not None:
                 x.append((near.meaning, near.words, 1.0))
                 y.append(label)
@@ -198,9 +204,10 @@ def table(found: Sequence[Finding]) -> str:
     return "\n".join([*lines, "Brackets: 95 % bootstrap interval over questions."])
 
 
+_ONE = SearchSettings(k=1, rerank=False)
 _BOTH = {
-    "understood": SearchSettings(k=AT),
-    "taken as plain words": SearchSettings(k=AT, understand=False),
+    "understood": SearchSettings(k=AT, rerank=False),
+    "taken as plain words": SearchSettings(k=AT, rerank=False, understand=False),
 }
 
 
@@ -232,10 +239,17 @@ def _precision_and_recall(
 
 
 def _finding(name: str, values: Iterable[float]) -> Finding:
-    array: Values = np.array(list(values), dtype=np.float64)
+    array: Values = np.array([v for v in values if not np.isnan(v)], dtype=np.float64)
     if not len(array):
         return Finding(name, Estimate(float("nan"), float("nan"), float("nan"), 0))
     return Finding(name, estimate(array))
+
+
+def _ends(items: Sequence[Understood]) -> tuple[int | None, int | None]:
+    """The first and the last year that a question asks for."""
+    since = [item.since for item in items if item.since is not None]
+    until = [item.until for item in items if item.until is not None]
+    return max(since, default=None), min(until, default=None)
 
 
 def _in_years(row: Row, year: int | None) -> bool:
@@ -254,9 +268,10 @@ def _rows_naming(index: Index, entry: Named) -> set[int]:
 
 
 def _share(values: Iterable[bool]) -> float:
-    return _mean(float(value) for value in values)
+    held = list(values)
+    return sum(held) / len(held) if held else 0.0  # a ranking of nothing holds nothing
 
 
 def _mean(values: Iterable[float]) -> float:
     known = [value for value in values if not np.isnan(value)]
-    return float(np.mean(known)) if known else 0.0
+    return float(np.mean(known)) if known else float("nan")

@@ -35,6 +35,7 @@ _CATALOGUES = (
 _DESIGNATION = re.compile(
     rf"(?<![\w+])({_CATALOGUES})[ -]?(j?\d[\d.]*(?:[+-]\d[\d.]*)?[a-z]{{0,4}})(?![\w])"
 )
+_TRANSIENT = re.compile(r"(?<![\w+])at[ -]?((?:19|20)\d\d[a-z]{1,4})(?![\w])")  # AT 2019qiz
 _ION = re.compile(
     r"(?<![\w])\[?(h|he|li|c|n|o|f|ne|na|mg|al|si|s|ar|k|ca|ti|v|cr|mn|fe|co|ni|cu|zn|sr|y|zr|ba|la|ce|eu)"
     r"[ -]?(i{1,3}|iv|vi{0,3}|ix|xi{0,3}|xiv|xv)\](?![a-z])"
@@ -221,6 +222,7 @@ def join_notations(folded: str) -> str:
     text = _DESIGNATION.sub(
         lambda m: m.group(1).replace("messier", "m").replace("-", "") + m.group(2), text
     )
+    text = _TRANSIENT.sub(r"at\1", text)
     return _WAVELENGTH.sub(r"\1\2", text)
 
 

@@ -46,7 +46,7 @@ def candidates(
     """
     rows = np.zeros(0, dtype=np.int64) if also is None else also
     if vector is None and (bm25 is None or not bm25.any()) and allowed is not None:
-        rows = np.union1d(rows, np.flatnonzero(allowed)[:MOST_LISTED])  # all conditions, no words
+        rows = np.union1d(rows, _newest_rows(index, allowed))  # all conditions, no words
     if vector is not None:
         nearest, _ = index.dense.search(vector, CANDIDATES, allowed=allowed)
         rows = np.union1d(rows, nearest)
@@ -60,6 +60,13 @@ def candidates(
         lexical=nothing if bm25 is None else _lexical_score(bm25, rows),
         cosine=cosine,
     )
+
+
+def _newest_rows(index: Index, allowed: Mask) -> Rows:
+    """The newest of the rows allowed, at most MOST_LISTED."""
+    rows = np.flatnonzero(allowed)
+    dates = np.nan_to_num(index.decimal_year[rows].astype(np.float64), nan=-np.inf)
+    return rows[np.argsort(-dates, kind="stable")[:MOST_LISTED]]
 
 
 def _best_rows(bm25: Floats, allowed: Mask | None) -> Rows:

@@ -10,9 +10,11 @@ import numpy.typing as npt
 
 from indexer.records import family_name
 from indexer.store import Index
+from indexer.tokens import tokens
 from indexer.weights import UNKNOWN_CITATIONS, UNKNOWN_YEAR
 from retrieval.records import SearchFilters
-from retrieval.understand import Understood
+from retrieval.tables import facilities
+from retrieval.understood import Understood
 
 Mask = npt.NDArray[np.bool_]
 
@@ -72,10 +74,10 @@ def _of_filters(index: Index, filters: SearchFilters) -> Iterator[Condition]:
             f"author {filters.author}", _mask(index, index.rows_by_author(filters.author))
         )
     if filters.facility is not None:
-        yield Condition(
-            f"facility {filters.facility}",
-            _mask(index, index.lexical.rows_with_all(filters.facility)),
-        )
+        known = facilities().get(filters.facility)
+        names = known.names if known else (filters.facility,)
+        rows = [index.lexical.rows_with_all(name) for name in names]
+        yield Condition(f"facility {filters.facility}", _mask(index, np.concatenate(rows)))
 
 
 def _of_item(index: Index, item: Understood) -> Condition:
@@ -89,9 +91,19 @@ def _of_item(index: Index, item: Understood) -> Condition:
         rows &= _mask(index, np.array(first, dtype=np.int64))
     elif item.kind == "abstract":
         rows &= _mask(index, index.lexical.rows_with_all(item.value))
-    elif item.kind in ("title", "journal"):
-        rows &= index.papers.matching(item.kind, item.value)
+    elif item.kind == "title":
+        rows &= _mask(index, _with_title(index, item.value))
+    elif item.kind == "journal":
+        rows &= index.papers.matching("journal", item.value)
     return Condition(item.label, rows)
+
+
+def _with_title(index: Index, words: str) -> npt.NDArray[np.int64]:
+    """The rows of the papers whose title holds all the words, as the lexical index reads them."""
+    wanted = set(tokens(words))
+    rows = index.lexical.rows_with_all(words)
+    held = [row for row in rows if wanted <= set(tokens(index.papers[int(row)].plain_title))]
+    return np.array(held, dtype=np.int64)
 
 
 def _years(index: Index, since: int | None, until: int | None) -> Mask:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,6 +17,7 @@ Level = Literal["well", "thinly", "not"]
 NEAREST = 10  # papers that are looked at; fewer in an index of below 1,000
 WELL = 0.5  # from this probability on
 THINLY = 0.2
+WORDS_ENOUGH = 0.4  # of a short question's words, with its object, for it to be covered
 # encoder -> weights of meaning and words and the constant of the logistic, fitted by
 # `wayfinder eval scope --calibrate`
 CALIBRATION = {"all-MiniLM-L6-v2": (17.964, 2.391, -9.199)}
@@ -58,24 +60,30 @@ def coverage(
     *,
     encoder: str,
     n_papers: int,
-    absent: list[str],
+    named: Mapping[str, float | None],
+    by_authors: bool,
     last_year: int,
     since: int | None,
 ) -> Coverage | None:
     """Judge by how near the best papers are, by names that no paper bears, and by years to come.
 
-    `absent` names the question's objects that no paper names, `last_year` is the index's and `since`
-    the first year asked for. None without meaning, or where the encoder is not calibrated.
+    `named` has, by object and facility of the question, the share of the best papers that name it, None for
+    an object that no paper names; `by_authors` says that papers by an author asked for, or pointed at, are there;
+    `last_year` is the index's and `since` the first year asked for. None without meaning, or where
+    the encoder is not calibrated.
     """
     if since is not None and since > last_year:
         return Coverage("not", 0.0, f"This index ends in {last_year}.")
-    if absent:
+    absent = [name for name, share in named.items() if share is None]
+    if absent and len(absent) == len(named):
         return Coverage("not", 0.0, f"No paper of this index names {' or '.join(absent)}.")
     if encoder not in CALIBRATION or near is None:
         return None
     of_meaning, of_words, constant = CALIBRATION[encoder]
     logit = of_meaning * near.meaning + of_words * near.words + constant
     probability = 1.0 / (1.0 + math.exp(-logit))
+    if by_authors or (near.words >= WORDS_ENOUGH and any((s or 0) >= 0.5 for s in named.values())):
+        probability = max(probability, WELL)  # what it names is there, however few words it has
     if probability >= WELL:
         return Coverage("well", probability, "Several papers are on this subject.")
     if probability >= THINLY:

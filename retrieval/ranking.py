@@ -17,6 +17,12 @@ from retrieval.records import Hit, ScoreParts, SearchSettings
 DIVERSITY_POOL = 100  # best papers that diversity chooses from, or k where that is more
 REVIEWS_AMONG = 100  # best papers whose reviews come first on request
 
+KEYWORD_WEIGHTS = {"question": 0.5, "words": 0.6}  # chosen on the training questions
+
+_QUESTION = re.compile(
+    r"(?:what|how|why|when|where|which|who|whose|is|are|was|were|do|does|did|can|could|should|would|will|has|have|if)\b",
+    re.IGNORECASE,
+)
 _REVIEW_JOURNALS = frozenset(
     ["ara&a", "arev", "a&arv", "lrr", "lrsp", "ssrv", "phr", "rvmp", "rpph", "newar", "nrvph", "natas review"]
 )  # fmt: skip
@@ -40,6 +46,16 @@ class Extra:
     citations: Floats | None = None
 
 
+def keyword_weight(settings: SearchSettings, text: str) -> float:
+    """How much words count against meaning: as set, else by whether the text is a question."""
+    if settings.mode != "hybrid":
+        return 0.0 if settings.mode == "dense" else 1.0
+    if settings.keyword_weight is not None:
+        return settings.keyword_weight
+    asks = text.rstrip().endswith("?") or bool(_QUESTION.match(text.lstrip()))
+    return KEYWORD_WEIGHTS["question" if asks else "words"]
+
+
 def ranked(
     index: Index,
     found: Candidates,
@@ -49,12 +65,13 @@ def ranked(
     first: Rows | None = None,
     extra: Extra | None = None,
 ) -> tuple[tuple[Hit, ...], tuple[Hit, ...]]:
-    """Rank by relevance + a·recency + b·impact, ties by cosine, then row; rows of `first` come first.
+    """Rank by relevance + a·recency + b·impact, ties by cosine, then row; `first` come first, in their order.
 
     Returns the k hits, and the papers that would be among them without the two weights.
     """
     rows = found.rows
-    pinned = np.isin(rows, [] if first is None else first)
+    places = {int(row): place for place, row in enumerate(() if first is None else first)}
+    pinned = np.array([places.get(int(row), len(places)) for row in rows], dtype=np.int64)
     fresh = recency(
         index.decimal_year[rows],
         as_of=index.manifest.as_of_year,
@@ -62,8 +79,8 @@ def ranked(
     )
     cited = index.impact[rows]
     score = relevance + settings.recency * fresh + settings.impact * cited
-    order = np.lexsort((rows, -found.cosine, -score, ~pinned))
-    unweighted = np.lexsort((rows, -found.cosine, -relevance, ~pinned))
+    order = np.lexsort((rows, -found.cosine, -score, pinned))
+    unweighted = np.lexsort((rows, -found.cosine, -relevance, pinned))
     rank, plain_rank = _places(order), _places(unweighted)
     if settings.reviews_first:
         order = _reviews_first(index, rows, order)

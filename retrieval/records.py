@@ -10,7 +10,7 @@ from typing import Literal
 from indexer.records import Paper
 from retrieval.coverage import Coverage, Nearness
 from retrieval.errors import QueryError
-from retrieval.understand import Understood
+from retrieval.understood import Understood
 
 Mode = Literal["hybrid", "dense", "lexical"]
 MODES: tuple[Mode, ...] = ("hybrid", "dense", "lexical")
@@ -27,6 +27,12 @@ class SearchFilters:
     min_citations: int | None = None  # papers with unknown counts do not pass
     author: str | None = None  # family name, optionally with initials: "Riess" or "Riess, A"
     facility: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse empty names: they would pass nothing."""
+        for name in ("author", "facility"):
+            if getattr(self, name) is not None and not getattr(self, name).strip():
+                raise QueryError(f"The {name} is empty: give a name, or leave it out.")
 
     @property
     def active(self) -> dict[str, str | int]:
@@ -47,7 +53,7 @@ class SearchSettings:
     recency: float = 0.0
     impact: float = 0.0
     half_life_years: float = 5.0
-    keyword_weight: float = 0.5  # of words against meaning, in hybrid mode
+    keyword_weight: float | None = None  # of words against meaning, in hybrid mode; None: by form
     understand: bool = True  # take years, objects, facilities, authors and fields from the question
     ignored: tuple[str, ...] = ()  # keys of understood items that the user took away
     hyde: bool = False  # also search for abstracts that a language model imagines
@@ -64,7 +70,7 @@ class SearchSettings:
         if self.mode not in MODES:
             raise QueryError(f"mode is {self.mode!r}: choose one of {', '.join(MODES)}.")
         for name in ("recency", "impact", "keyword_weight", "hyde_weight", "diversity"):
-            if not 0 <= getattr(self, name) <= 1:
+            if getattr(self, name) is not None and not 0 <= getattr(self, name) <= 1:
                 raise QueryError(
                     f"{name} is {getattr(self, name)}: give a weight from 0 (off) to 1."
                 )
@@ -90,7 +96,8 @@ class SearchSettings:
 class ScoreParts:
     """What a score was made of, each in [0, 1]: score = relevance + a·recency + b·impact.
 
-    relevance = (1 - w)·dense + w·lexical in hybrid mode, w the keyword weight; where the question names
+    relevance = (1 - w)·dense + w·lexical in hybrid mode, w the keyword weight (unset, 0.5 for questions and
+    0.6 for words as typed into a search box); where the question names
     an object or a facility, papers that name it gain NAMED_WEIGHTS and the sum is divided by its most.
     Where a reranker read the paper, its order takes relevance's place.
     """
@@ -122,6 +129,7 @@ class SearchResult:
     """A query as understood, what it found, and what was not done."""
 
     query: str
+    words: str  # of the query, searched for; empty where it is all conditions
     understood: tuple[Understood, ...]  # taken from the question
     settings: SearchSettings
     hits: tuple[Hit, ...]

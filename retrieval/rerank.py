@@ -168,10 +168,21 @@ def configured_reranker() -> Reranker | None:
             raise RerankError("it needs a language model (set OPENAI_API_KEY).")
         return LLMReranker(llm)
     if wanted.name.startswith(("http://", "https://")):
-        return EndpointReranker(
-            wanted.name, model=wanted.model, api_key=wanted.api_key, seconds=wanted.seconds
-        )
-    return _loaded(wanted.name)
+        try:
+            return EndpointReranker(
+                wanted.name, model=wanted.model, api_key=wanted.api_key, seconds=wanted.seconds
+            )
+        except ValueError as error:
+            raise RerankError(f"WAYFINDER_RERANKER is no URL ({error}).") from None
+    try:
+        loaded = in_time(lambda: _loaded(str(wanted.name)), wanted.seconds)
+    except TimeoutError:
+        raise RerankError(
+            f"loading {wanted.name!r} takes longer than {wanted.seconds:g} s; a later search finds it loaded."
+        ) from None
+    if isinstance(loaded, EncoderError):
+        raise loaded
+    return loaded
 
 
 def scores_in_time(
@@ -196,8 +207,12 @@ def scores_in_time(
 
 
 @cache
-def _loaded(name: str) -> CrossEncoderReranker:
-    return CrossEncoderReranker(name)
+def _loaded(name: str) -> CrossEncoderReranker | EncoderError:
+    """The model, or why it cannot be loaded: neither is tried twice in a process."""
+    try:
+        return CrossEncoderReranker(name)
+    except EncoderError as error:
+        return error
 
 
 def _first_array(text: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from retrieval.records import Answer, Hit, SearchResult
-from retrieval.understand import Understood
+from retrieval.understood import Understood
 
 Row = dict[str, Any]
 

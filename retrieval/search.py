@@ -6,22 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.stats import rankdata
 
 from indexer import config
 from indexer.errors import EncoderError, PaperNotFound, RemoteError
 from indexer.store import Index
-from retrieval.candidates import Candidates, Floats, Rows, candidates
+from retrieval.candidates import Candidates, Floats, Mask, Rows, candidates
 from retrieval.clock import Clock
 from retrieval.conditions import conditions, passing, which_to_drop
-from retrieval.coverage import coverage, nearness
+from retrieval.coverage import NEAREST, coverage, nearness
 from retrieval.errors import LLMError, QueryError, RerankError
 from retrieval.hyde import hyde_vector, hypothetical_abstracts
 from retrieval.llm import LLM, configured_llm
-from retrieval.ranking import Extra, ranked
+from retrieval.ranking import Extra, keyword_weight, ranked
 from retrieval.records import SearchResult, SearchSettings
 from retrieval.rerank import Reranker, configured_reranker, scores_in_time
 from retrieval.simbad import other_names
-from retrieval.understand import Understanding, Understood, understand
+from retrieval.understand import Understanding, understand
+from retrieval.understood import Understood
 
 MAX_QUERY_CHARACTERS = 20_000
 MIN_QUERY_CHARACTERS = 2
@@ -57,7 +59,7 @@ def search(
     allowed = passing(required)
     if allowed is not None and not allowed.any():
         degraded.append(which_to_drop(required))
-    pinned = _pinned_rows(index, meant, degraded)
+    pinned = _pinned_rows(index, meant, allowed, degraded)
     clock.stage("understanding")
     text = meant.text if len(meant.text) >= MIN_QUERY_CHARACTERS else _condition_words(meant)
     named = _named(index, meant)
@@ -67,12 +69,15 @@ def search(
     clock.stage("words")
     vector = None if settings.mode == "lexical" else _query_vector(index, text, pinned)
     clock.stage("encoding")
-    if settings.hyde and vector is not None:
+    if settings.hyde:
         vector = _with_hyde(index, query, vector, settings, llm, degraded)
         clock.stage("imagining")
     found = candidates(index, vector, bm25, allowed, pinned)
-    relevance, share = _fused(found, named, settings)
-    near = nearness(index, found, relevance, text)
+    relevance, share = _fused(found, named, keyword_weight(settings, text))
+    if not text and not len(pinned) and len(found.rows):
+        relevance = _newest(index, found.rows)
+        degraded.append("There are no words to search for: the newest papers come first.")
+    near = nearness(index, found, relevance, text) if text else None
     clock.stage("candidates")
     if settings.rerank is not False:
         relevance = _reranked(index, query, found, relevance, settings, reranker, degraded)
@@ -86,6 +91,7 @@ def search(
     clock.stage("ranking")
     return SearchResult(
         query=query,
+        words=text,
         understood=meant.items,
         settings=settings,
         hits=hits,
@@ -96,9 +102,10 @@ def search(
             near,
             encoder=index.manifest.encoder,
             n_papers=len(index.papers),
-            absent=[n.item.value for n in named if n.item.kind == "object" and not len(n.rows)],
+            named=_shares_of_best(found, relevance, named),
+            by_authors=bool(meant.of("author", "first author", "paper")) and len(found.rows) > 0,
             last_year=int(index.manifest.as_of[:4]),
-            since=meant.since,
+            since=max(filter(None, (meant.since, settings.filters.since)), default=None),
         ),
         n_candidates=len(index.papers) if allowed is None else int(allowed.sum()),
         n_papers=len(index.papers),
@@ -112,13 +119,24 @@ def search(
 def _understanding(index: Index, query: str, settings: SearchSettings) -> Understanding:
     if not settings.understand:
         return Understanding(query, ())
-    return understand(
-        query,
-        this_year=int(index.manifest.as_of[:4]),
-        is_author=lambda name: len(index.rows_by_author(name)) > 0,
-        is_word=lambda word: index.lexical.known_share(word) > 0,
-        ignored=frozenset(settings.ignored),
-    )
+
+    def taken_apart(ignored: tuple[str, ...]) -> Understanding:
+        return understand(
+            query,
+            this_year=int(index.manifest.as_of[:4]),
+            is_author=lambda name: len(index.rows_by_author(name)) > 0,
+            is_word=lambda word: index.lexical.known_share(word) > 0,
+            ignored=frozenset(ignored),
+        )
+
+    meant = taken_apart(settings.ignored)
+    if settings.ignored:
+        known = {item.key for item in (*meant.items, *taken_apart(()).items)}
+        unknown = [key for key in settings.ignored if key not in known]
+        if unknown:
+            note = f"{', '.join(unknown)} cannot be taken away: understood are {', '.join(sorted(known)) or 'no things'}."
+            return replace(meant, notes=(*meant.notes, note))
+    return meant
 
 
 def _with_simbad(meant: Understanding, degraded: list[str]) -> Understanding:
@@ -135,16 +153,22 @@ def _with_simbad(meant: Understanding, degraded: list[str]) -> Understanding:
     return replace(meant, items=tuple(items))
 
 
-def _pinned_rows(index: Index, meant: Understanding, degraded: list[str]) -> Rows:
-    """The rows of the papers whose identifiers the question gives, in its order."""
+def _pinned_rows(
+    index: Index, meant: Understanding, allowed: Mask | None, degraded: list[str]
+) -> Rows:
+    """The rows of the papers whose identifiers the question gives, in its order, if they pass the conditions."""
     rows: list[int] = []
     for item in meant.of("paper"):
         try:
-            rows.append(index.row_of(item.value))
+            row = index.row_of(item.value)
         except PaperNotFound:
-            degraded.append(
-                f"{item.value} is not in this index; what follows is like the rest of the question."
-            )
+            rest = "; what follows is like the rest of the question" if meant.text else ""
+            degraded.append(f"{item.value} is not in this index{rest}.")
+            continue
+        if allowed is None or allowed[row]:
+            rows.append(row)
+        else:
+            degraded.append(f"{item.value} is in this index and does not pass the conditions.")
     return np.array(list(dict.fromkeys(rows)), dtype=np.int64)
 
 
@@ -218,11 +242,27 @@ def _checked(query: str) -> tuple[str, list[str]]:
     return text, []
 
 
-def _fused(
-    found: Candidates, named: Sequence[_Named], settings: SearchSettings
-) -> tuple[Floats, Floats]:
+def _newest(index: Index, rows: Rows) -> Floats:
+    """Relevance in [0, 1] of papers that no word is to rank: by date, unknown ones last."""
+    dates = np.nan_to_num(index.decimal_year[rows].astype(np.float64), nan=-np.inf)
+    return (rankdata(dates, method="max") / max(len(rows), 1)).astype(np.float32)
+
+
+def _shares_of_best(
+    found: Candidates, relevance: Floats, named: Sequence[_Named]
+) -> dict[str, float | None]:
+    """By name in the question, the share of the best candidates that bear it; None of an object nowhere named."""
+    best = found.rows[np.argsort(-relevance, kind="stable")[:NEAREST]]
+    return {
+        name.item.value: None
+        if name.item.kind == "object" and not len(name.rows)
+        else float(np.isin(best, name.rows).sum() / max(len(best), 1))
+        for name in named
+    }
+
+
+def _fused(found: Candidates, named: Sequence[_Named], keywords: float) -> tuple[Floats, Floats]:
     """The relevance of each candidate, and the share of the question's names that it bears, in [0, 1]."""
-    keywords = {"hybrid": settings.keyword_weight, "dense": 0.0, "lexical": 1.0}[settings.mode]
     relevance: Floats = (1.0 - keywords) * found.dense + keywords * found.lexical
     share = np.zeros(len(relevance), dtype=np.float32)
     total = 1.0
@@ -239,12 +279,15 @@ def _fused(
 def _with_hyde(
     index: Index,
     query: str,
-    vector: Floats,
+    vector: Floats | None,
     settings: SearchSettings,
     llm: LLM | None,
     degraded: list[str],
-) -> Floats:
+) -> Floats | None:
     """The query's vector moved towards imagined abstracts; unmoved, and said so, without a model."""
+    if vector is None:
+        degraded.append("HyDE was not done: it is for search by meaning.")
+        return None
     model = llm or configured_llm()
     if model is None:
         degraded.append("HyDE was not done: it needs a language model (set OPENAI_API_KEY).")
@@ -271,6 +314,8 @@ def _reranked(
     degraded: list[str],
 ) -> Floats:
     """Relevance with the papers that the reranker reads in its order, above all others."""
+    if not len(found.rows):
+        return relevance
     try:
         chosen = reranker or configured_reranker()
         if chosen is None:
@@ -296,7 +341,14 @@ def enough_evidence(result: SearchResult) -> str | None:
     if not result.n_candidates:
         return next(note for note in result.degraded if note.startswith("No paper passes"))
     if not result.hits:
-        return "No paper of this index matches the question: try other words."
+        missing = [note for note in result.degraded if "is not in this index" in note]
+        return (
+            missing[0]
+            if missing
+            else "No paper of this index matches the question: try other words."
+        )
+    if not result.words and not any(item.kind == "paper" for item in result.understood):
+        return "The question has conditions and no subject: say in a few words what you want to know. The newest papers that pass are below."
     if result.coverage is not None and result.coverage.level == "not":
         return f"{result.coverage.reason} The nearest papers are below."
     return None

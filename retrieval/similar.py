@@ -12,9 +12,10 @@ from indexer.store import Index
 from retrieval.candidates import Candidates, Floats, Mask, Rows, candidates
 from retrieval.clock import Clock
 from retrieval.conditions import conditions, passing, which_to_drop
-from retrieval.ranking import Extra, ranked
+from retrieval.fields import identifiers_in
+from retrieval.ranking import Extra, keyword_weight, ranked
 from retrieval.records import SearchResult, SearchSettings
-from retrieval.understand import identifiers_in
+from retrieval.sentences import split_sentences
 
 Likeness = Literal["meaning", "references", "citations"]
 LIKENESSES: tuple[Likeness, ...] = ("meaning", "references", "citations")
@@ -48,7 +49,8 @@ def similar(
         raise QueryError(f"by is {by!r}: choose one of {', '.join(LIKENESSES)}.")
     clock = Clock()
     named = [papers] if isinstance(papers, str) else list(papers)
-    text = text.replace("\x00", " ")[:MOST_CHARACTERS].strip()
+    text = text.replace("\x00", " ").strip()
+    n_characters, text = len(text), text[:MOST_CHARACTERS]
     if not text and not named:
         raise QueryError("Give at least one paper, or a text, to find papers like it.")
     if len(named) > MOST_PAPERS:
@@ -62,11 +64,17 @@ def similar(
     others = np.ones(len(index.papers), dtype=np.bool_) if allowed is None else allowed.copy()
     others[rows] = False
     notes = [] if others.any() else [which_to_drop(required) if required else _NOTHING_ELSE]
+    if n_characters > len(text):
+        notes.append(
+            f"The text has {n_characters:,} characters; the first {len(text):,} were used."
+        )
     clock.stage("filters")
     shared = _shared_references(index, given, mentioned)
     linked = _links(index, rows)
     if by != "meaning" and not index.graph:
         notes.append("This index holds no reference lists: nothing can be found by them.")
+    elif by != "meaning" and not len(rows) and not mentioned:
+        notes.append("The text cites no paper by identifier: nothing can be found by citations.")
     vector = _vector(index, given, text)
     bm25 = index.lexical.scores(text) if text and by == "meaning" else None
     also = (
@@ -75,7 +83,7 @@ def similar(
         else None
     )
     found = candidates(index, vector, bm25, others, also)
-    keywords = settings.keyword_weight if bm25 is not None else 0.0
+    keywords = 0.0 if bm25 is None else keyword_weight(settings, text)
     relevance = (1 - keywords) * found.dense + keywords * found.lexical
     if by != "meaning":
         relevance = (shared if by == "references" else linked)[found.rows]
@@ -87,6 +95,7 @@ def similar(
     clock.stage("ranking")
     return SearchResult(
         query=text or "; ".join(index.papers[row].plain_title for row in given),
+        words=text,
         understood=(),
         settings=settings,
         hits=hits,
@@ -123,12 +132,14 @@ def _vector(index: Index, given: Sequence[int], text: str) -> Floats:
 
 
 def _paragraphs(text: str) -> list[str]:
-    """A text in pieces of whole paragraphs that the encoder can read to their ends."""
+    """A text in pieces of whole paragraphs, of long ones whole sentences, that the encoder reads to their ends."""
     pieces = [""]
     for paragraph in filter(str.strip, text.split("\n\n")):
-        if pieces[-1] and len(pieces[-1]) + len(paragraph) > PARAGRAPH_CHARACTERS:
-            pieces.append("")
-        pieces[-1] = f"{pieces[-1]} {' '.join(paragraph.split())}".strip()
+        short = len(paragraph) <= PARAGRAPH_CHARACTERS
+        for part in [paragraph] if short else split_sentences(paragraph):
+            if pieces[-1] and len(pieces[-1]) + len(part) > PARAGRAPH_CHARACTERS:
+                pieces.append("")
+            pieces[-1] = f"{pieces[-1]} {' '.join(part.split())}".strip()
     return pieces
 
 

@@ -100,6 +100,8 @@ def _stands_out(piece: str, entry: Named) -> bool:
     """Whether a one-word name is written as a name: as in the table, or all in capitals there."""
     if any(piece == name for name in entry.names) or any(c.isdigit() for c in piece):
         return True
+    if entry.kind != "facility" and len(piece) > 2 and piece.isupper():  # ERIS is no dwarf planet
+        return False
     return not piece.islower() and not all(
         name.isupper() for name in entry.names if " " not in name
     )
@@ -147,11 +149,12 @@ def facilities() -> NameTable:
 
 def _read(path: Path) -> list[dict[str, str]]:
     try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            rows = list(csv.DictReader(stream))
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream)
+            rows, columns = list(reader), reader.fieldnames or ()
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SourceError(f"{path} cannot be read as a table of names: {error}") from error
-    if rows and "name" not in rows[0]:
+    if "name" not in columns:
         raise SourceError(
             f"{path} needs the columns name, kind, aliases (aliases separated by `;`)."
         )

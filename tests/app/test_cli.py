@@ -109,6 +109,11 @@ def test_a_file_of_queries_is_answered_in_order(small_index_dir: Path, tmp_path:
         (True, False),
     ]
     assert "2 of the lines" in done.stderr
+    odd = ['"dark \\ud800 energy"', '"dark\u2028energy"', "null", '["a"]']
+    queries.write_text("".join(f'{{"query_id": "z", "query": {q}}}\n' for q in odd))
+    done = wayfinder("search", "--queries", str(queries), "--index", str(small_index_dir), "--json")
+    answers = [json.loads(line) for line in done.stdout.split("\n")[:-1]]
+    assert [bool(a["hits"]) for a in answers] == [True, True, False, False]
 
 
 def test_similar_and_status(small_index_dir: Path) -> None:

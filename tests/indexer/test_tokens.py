@@ -13,7 +13,7 @@ from indexer.tokens import tokens
     [
         ["M31", "M 31", "Messier 31"], ["NGC1068", "NGC 1068", "ngc-1068"], ["[Fe II]", "[FeII]", "Fe II"],
         ["Hα", "H-alpha", "Halpha", "H$\\alpha$", "H alpha"], ["Lyα", "Lyman-alpha", "Ly$\\alpha$", "Lyman α"],
-        ["z~10", "z = 10", "$z\\sim10$", "z > 10"], ["SN 2023ixf", "SN2023ixf"], ["3C 273", "3C273"],
+        ["z~10", "z = 10", "$z\\sim10$", "z > 10"], ["SN 2023ixf", "SN2023ixf"], ["AT 2019qiz", "AT2019qiz", "AT-2019qiz"], ["3C 273", "3C273"],
         ["PSR J0437-4715", "PSR J0437–4715", "PSR J0437$-$4715"], ["Sgr A*", "Sagittarius A*", "Sgr A$^{*}$", "Sgr A star"],
         ["21 cm", "21-cm", "21cm"], ["km/s", "km s^-1", "km s$^{-1}$", "km s-1"], ["f_NL", "$f_{\\rm NL}$", "fNL"],
         ["σ_8", "$\\sigma_8$", "sigma8"], ["M_⊙", "$M_\\odot$", "Msun"], ["x-ray", "X-ray", "X ray", "X-rays"],

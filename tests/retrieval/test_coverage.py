@@ -21,7 +21,14 @@ ENCODER = "all-MiniLM-L6-v2"
 
 
 def judged(meaning: float, words: float = 0.8, **changes: object) -> str | None:
-    given = {"encoder": ENCODER, "n_papers": 5000, "absent": [], "last_year": 2026, "since": None}
+    given = {
+        "encoder": ENCODER,
+        "n_papers": 5000,
+        "named": {},
+        "by_authors": False,
+        "last_year": 2026,
+        "since": None,
+    }
     result = coverage(Nearness(meaning, words), **(given | changes))  # type: ignore[arg-type]
     return result.level if result else None
 
@@ -37,16 +44,25 @@ def test_the_level_rises_with_meaning_and_with_words() -> None:
     ]
     assert [judged(even, words) for words in (0.0, 1.0)] == ["not", "well"]
     result = coverage(
-        Nearness(even + 0.01, 0.8), encoder=ENCODER, n_papers=5000, absent=[], last_year=2026, since=None
+        Nearness(even + 0.01, 0.8), encoder=ENCODER, n_papers=5000, named={}, by_authors=False, last_year=2026, since=None
     )  # fmt: skip
     assert result is not None
     assert result.probability == pytest.approx(1 / (1 + math.exp(-0.01 * of_meaning)))
 
 
 def test_names_that_no_paper_bears_and_years_to_come_are_not_covered() -> None:
-    assert judged(0.9, absent=["NGC 88888"]) == "not"
+    assert judged(0.9, named={"NGC 88888": None}) == "not"
     assert judged(0.9, since=2027) == "not"
     assert judged(0.9, since=2026) == "well"
+
+
+def test_what_names_its_object_or_author_is_covered_however_short() -> None:
+    assert judged(0.3, 0.5) == "not"
+    assert judged(0.3, 0.5, named={"Vesta": 0.8}) == "well"
+    assert judged(0.3, 0.2, named={"Mars": 0.8}) == "not", "the other words are in no paper"
+    assert judged(0.3, 0.5, named={"Vesta": 0.1}) == "not"
+    assert judged(0.3, 0.5, named={"NGC 88888": None, "NGC 1068": 0.8}) == "well"
+    assert judged(0.3, 0.1, by_authors=True) == "well"
 
 
 def test_it_is_not_judged_without_meaning_or_calibration(small_index: Index) -> None:

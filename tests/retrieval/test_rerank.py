@@ -83,8 +83,12 @@ def test_asked_for_and_not_there_is_reported(
     assert (
         "no reranker is set" in search(small_index, QUERY, SearchSettings(rerank=True)).degraded[0]
     )
+    monkeypatch.setenv("WAYFINDER_RERANK_SECONDS", "120")  # importing torch takes its time
     monkeypatch.setenv("WAYFINDER_RERANKER", str(tmp_path / "none"))
     assert "cannot be loaded" in search(small_index, QUERY).degraded[0]
+    assert "cannot be loaded" in search(small_index, QUERY).degraded[0]
+    monkeypatch.setenv("WAYFINDER_RERANKER", "http://[::1")
+    assert "is no URL" in search(small_index, QUERY).degraded[0]
 
 
 def test_a_real_cross_encoder_reranks(

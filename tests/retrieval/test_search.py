@@ -78,6 +78,7 @@ def test_filters_hold_inside_the_search(small_index: Index) -> None:
     assert found(author="muller") == {"2506.00009"}
     assert found(author="Kim, Q") == set()
     assert found(facility="JWST") == {"2023A&A...670...10G"}
+    assert found(facility="James Webb Space Telescope") == {"2023A&A...670...10G"}
     assert found(facility="NoSuchTelescope") == set()
     assert found(since=1800, until=3000) == {p.id for p in small_index.papers}
 
