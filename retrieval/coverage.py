@@ -17,6 +17,7 @@ Level = Literal["well", "thinly", "not"]
 NEAREST = 10  # papers that are looked at; fewer in an index of below 1,000
 WELL = 0.5  # from this probability on
 THINLY = 0.2
+HALF = 0.5  # of the best papers that name a thing
 WORDS_ENOUGH = 0.4  # of a short question's words, with its object, for it to be covered
 # encoder -> weights of meaning and words and the constant of the logistic, fitted by
 # `wayfinder eval scope --calibrate`
@@ -82,8 +83,7 @@ def coverage(
     of_meaning, of_words, constant = CALIBRATION[encoder]
     logit = of_meaning * near.meaning + of_words * near.words + constant
     probability = 1.0 / (1.0 + math.exp(-logit))
-    if by_authors or (near.words >= WORDS_ENOUGH and any((s or 0) >= 0.5 for s in named.values())):
-        probability = max(probability, WELL)  # what it names is there, however few words it has
+    probability = max(probability, _floor(near, named, by_authors=by_authors))
     if probability >= WELL:
         return Coverage("well", probability, "Several papers are on this subject.")
     if probability >= THINLY:
@@ -96,3 +96,13 @@ def coverage(
         f"None of the {n_papers:,} papers in this index is close enough to the question to answer "
         "from it: it may lie outside astronomy or outside this index.",
     )
+
+
+def _floor(near: Nearness, named: Mapping[str, float | None], *, by_authors: bool) -> float:
+    """The least probability where what a question names is there, however few words it has."""
+    if by_authors:
+        return WELL
+    share = max((share or 0.0 for share in named.values()), default=0.0)
+    if near.words < WORDS_ENOUGH or not share:
+        return 0.0
+    return WELL if share >= HALF else THINLY

@@ -60,7 +60,8 @@ def test_what_names_its_object_or_author_is_covered_however_short() -> None:
     assert judged(0.3, 0.5) == "not"
     assert judged(0.3, 0.5, named={"Vesta": 0.8}) == "well"
     assert judged(0.3, 0.2, named={"Mars": 0.8}) == "not", "the other words are in no paper"
-    assert judged(0.3, 0.5, named={"Vesta": 0.1}) == "not"
+    assert judged(0.3, 0.5, named={"Vesta": 0.1}) == "thinly"
+    assert judged(0.3, 0.5, named={"JWST": 0.0}) == "not"
     assert judged(0.3, 0.5, named={"NGC 88888": None, "NGC 1068": 0.8}) == "well"
     assert judged(0.3, 0.1, by_authors=True) == "well"
 
