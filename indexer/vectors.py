@@ -40,12 +40,14 @@ def cached_vectors(
     text_of: Callable[[int], str],
     *,
     directory: Path | None = None,
+    given: tuple[npt.NDArray[np.uint8], HalfVectors] | None = None,
     progress: Progress = lambda done, total: None,
 ) -> HalfVectors:
     """Return the fp16 unit vectors of texts 0..n-1, `(n, dimension)`, encoding those not yet cached.
 
     `keys[i]` and `lengths[i]` belong to `text_of(i)`, which is called only for what is missing,
-    short texts first. `progress(done, total)` counts the missing ones.
+    short texts first. `given` are keys `(m, 32)` and vectors `(m, dimension)` of an earlier index, taken
+    as they are. `progress(done, total)` counts the missing ones.
 
     Raises:
         StorageError: the cache cannot be written.
@@ -59,6 +61,10 @@ def cached_vectors(
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / "lock"):
             rows = _consistent_rows(folder, encoder.dimension)
+            earlier = _rows_of(given[0]) if given else {}
+            _copy(
+                folder, given, {k: r for k, r in earlier.items() if k not in rows}, set(keys), rows
+            )
             missing = {key: i for i, key in enumerate(keys) if key not in rows}
             order = sorted(missing.values(), key=lambda i: (lengths[i], keys[i]))
             _append(folder, encoder, order, keys, text_of, rows, progress)
@@ -86,6 +92,32 @@ def _consistent_rows(folder: Path, dimension: int) -> dict[bytes, int]:
     os.truncate(vectors, n_rows * row_bytes)
     content = keys.read_bytes()
     return {content[i * KEY_BYTES : (i + 1) * KEY_BYTES]: i for i in range(n_rows)}
+
+
+def _rows_of(keys: npt.NDArray[np.uint8]) -> dict[bytes, int]:
+    content = np.asarray(keys).tobytes()
+    return {content[i * KEY_BYTES : (i + 1) * KEY_BYTES]: i for i in range(len(keys))}
+
+
+def _copy(
+    folder: Path,
+    given: tuple[npt.NDArray[np.uint8], HalfVectors] | None,
+    earlier: dict[bytes, int],
+    wanted: set[bytes],
+    rows: dict[bytes, int],
+) -> None:
+    """Add to the cache what an earlier index has and it lacks: an index made on another machine."""
+    chosen = {key: row for key, row in earlier.items() if key in wanted}
+    if given is None or not chosen:
+        return
+    with (
+        (folder / "vectors.f16").open("ab") as vector_file,
+        (folder / "keys.bin").open("ab") as key_file,
+    ):
+        vector_file.write(np.asarray(given[1][list(chosen.values())]).tobytes())
+        vector_file.flush()
+        key_file.write(b"".join(chosen))
+    rows.update({key: len(rows) + i for i, key in enumerate(chosen)})
 
 
 def _append(

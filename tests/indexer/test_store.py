@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from indexer.authors import author_key
 from indexer.build import build_index
 from indexer.encoder import load_encoder
 from indexer.errors import (
@@ -29,11 +30,10 @@ from indexer.errors import (
     UserError,
 )
 from indexer.records import Paper, family_name
+from indexer.snapshots import build_lock
 from indexer.store import (
     SCHEMA_VERSION,
     Index,
-    author_key,
-    build_lock,
     check_encoder,
     open_index,
     read_manifest,
@@ -210,7 +210,7 @@ def test_a_rebuild_replaces_while_readers_read(index_dir: Path, tmp_path: Path) 
             except Exception as error:
                 failures.append(error)
 
-    reader = threading.Thread(target=read)
+    reader = threading.Thread(target=read, daemon=True)
     reader.start()
     for _ in range(5):
         build_index([str(source)], index_dir, encoder=load_encoder("minilm"), as_of=AS_OF)
@@ -224,7 +224,7 @@ def test_a_rebuild_replaces_while_readers_read(index_dir: Path, tmp_path: Path) 
 
 def test_two_builds_at_once_and_foreign_directories_are_refused(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    code = f"from pathlib import Path; from indexer.store import build_lock\nwith build_lock(Path({str(out)!r})): pass"
+    code = f"from pathlib import Path; from indexer.snapshots import build_lock\nwith build_lock(Path({str(out)!r})): pass"
     with build_lock(out):
         other = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=False
@@ -287,6 +287,16 @@ def test_weights_follow_their_formulas() -> None:
     citations = np.array([0, 10, 10, 50, 100, -1, 3, 4, 7], dtype=np.int32)
     expected = [0.1, 0.4, 0.4, 0.7, 0.9, 0.5, 0.5, 0.5, 0.5]
     np.testing.assert_allclose(impact(year, citations), expected, rtol=1e-6)
+
+
+def test_citations_are_compared_within_the_category_where_it_has_enough() -> None:
+    year = np.full(130, 2020, dtype=np.int16)
+    citations = np.concatenate([np.arange(60), np.arange(60) + 1000, np.arange(10)]).astype(np.int32)
+    category = np.array([0] * 60 + [1] * 60 + [2] * 10, dtype=np.int16)
+    found = impact(year, citations, category)
+    np.testing.assert_allclose(found[:60], (np.arange(60) + 0.5) / 60, rtol=1e-6)
+    np.testing.assert_allclose(found[:60], found[60:120])
+    np.testing.assert_allclose(found[120:], impact(year, citations)[120:])
 
 
 @pytest.mark.parametrize(
