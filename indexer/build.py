@@ -59,22 +59,22 @@ def build_index(
     encoder: Encoder,
     limit: int | None = None,
     as_of: date | None = None,
-    title_only: bool = False,
+    options: BuildOptions | None = None,
     progress: Progress = lambda stage, done, total: None,
     tell: Callable[[str], None] = lambda text: None,
 ) -> tuple[Manifest, IngestReport]:
     """Read `sources`, merge, encode and write the snapshot at `out`; return its manifest and the counts.
 
-    `limit` stops after that many records read. `as_of` is the date that ages are counted from
-    (default: today). What was encoded before, in any build, is not encoded again.
+    `limit` and `as_of` are short for those of `options`. What was encoded before, in any build, is not
+    encoded again.
 
     Raises:
         SourceError: a source cannot be read, or holds no usable paper.
         StorageError: writing failed; the snapshot that was at `out` is untouched.
     """
-    options = BuildOptions(limit=limit, as_of=as_of, title_only=title_only)
+    chosen = options or BuildOptions(limit=limit, as_of=as_of)
     with build_lock(out):
-        return _Build(out, encoder, options, IngestReport(tell=tell), progress).run(sources)
+        return _Build(out, encoder, chosen, IngestReport(tell=tell), progress).run(sources)
 
 
 def update_index(
@@ -302,7 +302,7 @@ class _Records:
         return paper, self._origins_of(row, paper)
 
     def origins(self, group: Sequence[int], members: Sequence[Record]) -> list[Origin]:
-        """Where the members of a group come from, each once; the published record's source first."""
+        """Where the members of a group come from, each once, in order of arrival."""
         found: list[Origin] = []
         for number, member in zip(group, members, strict=True):
             if number < self.n_base:

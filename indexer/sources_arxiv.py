@@ -94,7 +94,7 @@ def read_arxiv(
 
     Raises:
         SourceError: the category or date cannot be read, or arXiv rejects them.
-        RemoteError: arXiv failed after retries, or sent fewer records than it promised.
+        RemoteError: arXiv failed after retries.
     """
     category, since = _parsed(place, journal)
     harvest = report.harvests[-1] if report.harvests else report.begin(f"arxiv:{place}")
@@ -102,13 +102,17 @@ def read_arxiv(
     seen: set[str] = set()
     for record in journal.records():
         seen.add(record["arxiv_id"])
-        yield record
+        if not record.get("deleted"):
+            yield record
     if not journal.state.complete:
         for record in _harvest(category, since, journal, report, endpoint or config.arxiv_url()):
             if record["arxiv_id"] not in seen:
                 seen.add(record["arxiv_id"])
-                yield record
+                if not record.get("deleted"):
+                    yield record
     harvest.found = journal.state.found
+    if harvest.found and len(seen) < harvest.found:  # by OAI-PMH the size may be an estimate
+        report.tell(f"arXiv promised about {harvest.found:,} records and sent {len(seen):,}.")
 
 
 def _parsed(place: str, journal: Journal) -> tuple[str, date]:
@@ -173,6 +177,8 @@ def _page(
     import httpx2
     from lxml import etree
 
+    answers: list[httpx2.Response] = []
+    client.client.event_hooks["response"] = [answers.append]
     pause, problem = SECONDS_BEFORE_RETRY, ""
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -180,15 +186,15 @@ def _page(
             # The client's own parser mends broken XML and so would lose what a cut page lacks.
             tree = etree.fromstring(response.content, etree.XMLParser(resolve_entities=False))
             return _parsed_page(tree)
-        except httpx2.HTTPStatusError as error:
-            problem = f"HTTP {error.response.status_code}"
-            if error.response.status_code < 500 and error.response.status_code not in (408, 429):
-                raise RemoteError(f"arXiv answered {problem} to {query}.") from error
-            pause = max(pause, _retry_after(error.response.headers))
-        except httpx2.HTTPError as error:
+        except httpx2.TransportError as error:
             problem = type(error).__name__
-        except etree.XMLSyntaxError:
-            problem = "an answer that is not whole XML"
+        except (httpx2.HTTPStatusError, etree.XMLSyntaxError, AttributeError) as error:
+            # AttributeError: the client looks for OAI-PMH errors in answers that hold no XML at all.
+            status = answers[-1].status_code
+            problem = f"HTTP {status}" if status >= 400 else "an answer that is not whole XML"
+            if 400 <= status < 500 and status not in (408, 429):
+                raise RemoteError(f"arXiv answered {problem} to {query}.") from error
+            pause = max(pause, _retry_after(answers[-1].headers))
         if attempt < ATTEMPTS:
             report.tell(f"arXiv: {problem}; trying again in {pause:.0f} s.")
             time.sleep(pause)
@@ -213,8 +219,9 @@ def _parsed_page(tree: Any) -> tuple[list[dict[str, Any]], str, int | None]:
     records = []
     for item in tree.iterfind(".//oai:record", _NAMESPACES):
         metadata = item.find(".//arxiv:arXiv", _NAMESPACES)
-        if metadata is not None:
-            records.append(_oai_record(metadata))
+        name = str(item.findtext("oai:header/oai:identifier", "", _NAMESPACES)).rpartition(":")[2]
+        deleted = {"arxiv_id": name, "deleted": True}
+        records.append(deleted if metadata is None else _oai_record(metadata))
     token = tree.find(".//oai:resumptionToken", _NAMESPACES)
     if token is None:
         return records, "", None

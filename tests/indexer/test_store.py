@@ -291,7 +291,9 @@ def test_weights_follow_their_formulas() -> None:
 
 def test_citations_are_compared_within_the_category_where_it_has_enough() -> None:
     year = np.full(130, 2020, dtype=np.int16)
-    citations = np.concatenate([np.arange(60), np.arange(60) + 1000, np.arange(10)]).astype(np.int32)
+    citations = np.concatenate([np.arange(60), np.arange(60) + 1000, np.arange(10)]).astype(
+        np.int32
+    )
     category = np.array([0] * 60 + [1] * 60 + [2] * 10, dtype=np.int16)
     found = impact(year, citations, category)
     np.testing.assert_allclose(found[:60], (np.arange(60) + 0.5) / 60, rtol=1e-6)
