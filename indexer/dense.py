@@ -2,7 +2,7 @@
 
 Inner product of unit vectors is the cosine: an exact match scores 1. Up to EXACT_UP_TO papers every
 vector is compared, in half precision (which leaves the order of the first ten unchanged). Beyond, an
-inverted file: the PROBES lists nearest to the question are read, vectors in half precision again.
+inverted file: the lists nearest to the question are read, a fifth of them, vectors in half precision again.
 Both bounds and the type were chosen by measurement, see docs/results.md. Filters are an id selector
 inside the search; the narrower the filter, the more lists are read, up to all of them.
 """
@@ -22,7 +22,7 @@ ADD_ROWS = 65_536  # float32 copies made at a time while adding
 EXACT_UP_TO = 150_000  # papers
 LISTS_PER_ROOT = 4  # inverted lists: 4 sqrt(n), FAISS's rule of thumb
 TRAIN_PER_LIST = 40  # vectors of the training sample per list, FAISS's least without a warning
-PROBES = 96  # lists read for a question without filters
+PROBE_SHARE = 0.2  # of the lists, read for a question without filters
 SELF_TEST_QUESTIONS = 8
 SELF_TEST_K = 10
 SELF_TEST_RECALL = 0.95
@@ -56,7 +56,7 @@ class DenseIndex:
         """What the index is, in words."""
         where = "GPU" if self._gpu is not None else "CPU"
         if self._lists:
-            return f"inverted file, {self._lists:,} lists, {PROBES} read, half precision, {where}"
+            return f"inverted file, {self._probes():,} of {self._lists:,} lists read, half precision, {where}"
         return f"exact, half precision, {where}"
 
     def search(
@@ -80,11 +80,15 @@ class DenseIndex:
             found = rows[0] >= 0
         return rows[0][found], cosines[0][found]
 
+    def _probes(self, share: float = 1.0) -> int:
+        """How many lists are read where a filter leaves `share` of the papers."""
+        return min(self._lists, math.ceil(PROBE_SHARE * self._lists / share))
+
     def _parameters(self, allowed: npt.NDArray[np.bool_] | None, *, all_lists: bool = False) -> Any:
         if not self._lists:
             return None if allowed is None else faiss.SearchParameters(sel=_selector(allowed))  # type: ignore[call-arg]
         share = 1.0 if allowed is None else max(float(allowed.mean()), 1e-9)
-        probes = self._lists if all_lists else min(self._lists, math.ceil(PROBES / share))
+        probes = self._lists if all_lists else self._probes(share)
         if allowed is None:
             return faiss.SearchParametersIVF(nprobe=probes)  # type: ignore[call-arg]
         return faiss.SearchParametersIVF(nprobe=probes, sel=_selector(allowed))  # type: ignore[call-arg]

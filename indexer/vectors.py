@@ -54,10 +54,7 @@ def cached_vectors(
         StorageError: the cache cannot be written.
         EncoderError: the encoder returned vectors that are not finite.
     """
-    slug = re.sub(r"[^A-Za-z0-9.-]+", "_", f"{encoder.id}-{encoder.weights_sha256[:12]}").strip(
-        "-_"
-    )
-    folder = (directory or config.cache_dir() / "vectors") / slug
+    folder = vector_folder(encoder, directory)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / "lock"):
@@ -85,6 +82,12 @@ def cached_vectors(
             f"The vector cache {folder} cannot be written ({error.strerror or error}): "
             "free some space, or set WAYFINDER_CACHE to a directory with room."
         ) from error
+
+
+def vector_folder(encoder: Encoder, directory: Path | None = None) -> Path:
+    """Where the vectors of an encoder are kept."""
+    slug = re.sub(r"[^A-Za-z0-9.-]+", "_", f"{encoder.id}-{encoder.weights_sha256[:12]}")
+    return (directory or config.cache_dir() / "vectors") / slug.strip("-_")
 
 
 def _encoded(encoder: Encoder, texts: list[str]) -> HalfVectors:
