@@ -9,6 +9,7 @@ inside the search; the narrower the filter, the more lists are read, up to all o
 
 from __future__ import annotations
 
+import errno
 import logging
 import math
 from pathlib import Path
@@ -34,11 +35,21 @@ Floats = npt.NDArray[np.float32]
 
 
 def build_dense(vectors: npt.NDArray[np.float16], path: Path) -> None:
-    """Write the index of `vectors`, `(n_papers, dimension)` fp16 unit vectors, to `path`."""
+    """Write the index of `vectors`, `(n_papers, dimension)` fp16 unit vectors, to `path`.
+
+    Raises:
+        OSError: the disk is full. FAISS does not say so when the file's last bytes fail: it is opened again.
+    """
     index = _empty(vectors)
     for start in range(0, len(vectors), ADD_ROWS):
         index.add(_float32(vectors[start : start + ADD_ROWS]))
     faiss.write_index(index, str(path))
+    try:
+        whole = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC).ntotal == len(vectors)
+    except RuntimeError:
+        whole = False
+    if not whole:
+        raise OSError(errno.ENOSPC, f"{path.name} was not written whole")
 
 
 class DenseIndex:

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from dataclasses import replace
 from datetime import date
@@ -141,7 +142,10 @@ def test_a_newer_schema_and_another_encoder_are_refused(index_dir: Path) -> None
         check_encoder(other, load_encoder("minilm"))
 
 
-def test_a_full_disk_leaves_the_old_index_and_no_litter(index_dir: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("n_bytes", [1_000, 9_000, 20_000, 100_000, 200_000, 300_000])
+def test_a_full_disk_leaves_the_old_index_and_no_litter(
+    index_dir: Path, tmp_path: Path, n_bytes: int
+) -> None:
     rows = [
         {
             **PAPERS[0],
@@ -159,7 +163,7 @@ def test_a_full_disk_leaves_the_old_index_and_no_litter(index_dir: Path, tmp_pat
     )  # vectors cached: only writing is left
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
     try:
         with pytest.raises(StorageError, match="cannot be written.*untouched"):
             build_index([str(source)], index_dir, encoder=load_encoder("minilm"))
@@ -169,6 +173,59 @@ def test_a_full_disk_leaves_the_old_index_and_no_litter(index_dir: Path, tmp_pat
     assert read_manifest(index_dir) == before
     open_index(index_dir)
     assert not list(tmp_path.glob(".index.building*"))
+
+
+def test_each_part_that_cannot_be_written_is_a_storage_error(
+    index_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_jsonl(tmp_path / "one.jsonl", PAPERS[:3])
+    before = read_manifest(index_dir)
+    for part in before.parts:
+        with monkeypatch.context() as patch:
+            patch.setattr(tempfile, "mkdtemp", lambda part=part, **how: _full_at(part, **how))
+            with pytest.raises(StorageError, match="cannot be written.*untouched"):
+                build_index([str(source)], index_dir, encoder=load_encoder("minilm"), as_of=AS_OF)
+        assert read_manifest(index_dir) == before
+        open_index(index_dir)
+        assert not list(tmp_path.glob(".index.building*"))
+
+
+def _full_at(part: str, prefix: str, dir: Path) -> str:
+    """A folder to build in where one part lies on a device that is always full."""
+    folder = dir / f"{prefix}full"
+    folder.mkdir()
+    top = part.split("/", maxsplit=1)[0]
+    if top == part:
+        (folder / part).symlink_to("/dev/full")
+    else:
+        (folder / top).symlink_to("/dev/full")
+    return str(folder)
+
+
+def test_a_place_that_cannot_be_written_is_a_storage_error(tmp_path: Path) -> None:
+    source = write_jsonl(tmp_path / "one.jsonl", PAPERS[:3])
+    with pytest.raises(StorageError, match="/proc/wayfinder/index cannot be written"):
+        build_index([str(source)], Path("/proc/wayfinder/index"), encoder=load_encoder("minilm"))
+
+
+def test_papers_from_1800_and_from_next_year_are_papers(tmp_path: Path) -> None:
+    rows = [
+        {**PAPERS[0], "year": 1800, "date": None},
+        {**PAPERS[1], "year": 2027, "date": "2027-02-01"},
+    ]
+    build_index(
+        [str(write_jsonl(tmp_path / "p.jsonl", rows))],
+        tmp_path / "i",
+        encoder=load_encoder("minilm"),
+        as_of=AS_OF,
+    )
+    index = open_index(tmp_path / "i")
+    assert index.year.tolist() == [1800, 2027]
+    np.testing.assert_allclose(
+        recency(index.decimal_year, as_of=index.manifest.as_of_year, half_life_years=5),
+        [0, 1],
+        atol=1e-6,
+    )
 
 
 def test_what_a_killed_build_left_is_cleared_away(index_dir: Path, tmp_path: Path) -> None:
