@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from array import array
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -68,11 +68,12 @@ class AuthorTable:
         return np.unique(np.concatenate(found)) if found else np.zeros(0, dtype=np.int64)
 
 
+@lru_cache(maxsize=100_000)
 def author_key(name: str) -> str:
     """`Riess, Adam G.` and `A. G. Riess` -> `riess, a`; `Riess` -> `riess`; accents folded."""
-    family = family_name(name)
-    given = re.sub(
-        rf"^{re.escape(family)}[\s,]*|[\s,]*{re.escape(family)}$", "", name.strip()
-    ).strip(" .,")
+    text = name.strip()
+    family = family_name(text)
+    rest = text[len(family) :] if text.startswith(family) else text.removesuffix(family)
+    given = rest.strip(" .,\t")
     folded = unicodedata.normalize("NFKD", f"{family}, {given[:1]}" if given else family).casefold()
     return "".join(c for c in folded if not unicodedata.combining(c))
