@@ -60,7 +60,9 @@ class DenseIndex:
         self.n_papers = int(self._index.ntotal)
         self.dimension = int(self._index.d)
         self._lists = int(getattr(self._index, "nlist", 0))
-        self._gpu = _on_gpu(self._index)
+        if self._lists:
+            self._index.nprobe = self._probes()
+        self._gpu = _on_gpu(self._index) if self._lists else None
 
     @property
     def kind(self) -> str:
@@ -122,7 +124,10 @@ def _empty(vectors: npt.NDArray[np.float16]) -> Any:
 
 
 def _on_gpu(index: Any) -> Any | None:
-    """The index on the first GPU if faiss has one and it finds what the CPU finds; else None."""
+    """The index on the first GPU if faiss has one and it finds what the CPU finds; else None.
+
+    Only inverted lists: the exact index of half-precision vectors has no form on the GPU, and needs none.
+    """
     if not hasattr(faiss, "StandardGpuResources") or not faiss.get_num_gpus() or not index.ntotal:
         return None
     try:

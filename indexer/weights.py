@@ -1,9 +1,14 @@
 """Columns that weight a paper: its age and how its citations compare with its own year's papers.
 
-recency = 0.5 ** (age / half_life_years), with the age in years from the corpus date.
-impact = share of the papers of the same year (and arXiv category, where it has enough) cited less often, ties counted half (the mid-rank
-percentile of bibliometrics: Bornmann, Leydesdorff & Mutz 2013, J. Informetrics 7, 158). A paper
-whose count or date is unknown gets 0.5: neutral.
+recency = 0.5 ** (age / half_life_years), with the age in years from the index's as-of date.
+impact = share of the papers of the same year (and of the same first arXiv category, where that has
+enough) that are cited less often, ties counted half: the mid-rank percentile of bibliometrics
+(Bornmann, Leydesdorff & Mutz 2013, J. Informetrics 7, 158). A paper whose count or date is unknown
+gets 0.5: neutral.
+
+`pathfinder_recency` and `pathfinder_impact` are the published formulas of Pathfinder (Iyer et al. 2024,
+ApJS 275, 38, and its code), for comparison: `wayfinder eval` measures them as `pathfinder-all`.
+docs/weights.md shows all four side by side.
 """
 
 from __future__ import annotations
@@ -54,11 +59,13 @@ def impact(
 
 
 def pathfinder_recency(age_years: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Pathfinder's time weight, 1 / (1 + exp(age / 0.7)), age in years.
+    """Pathfinder's time weight, 1 / (1 + exp(age / 0.7)), age in years; `(n,)` in, `(n,)` out."""
+    return 1.0 / (1.0 + np.exp(np.clip(age_years, -50.0, 500.0) / 0.7))
 
-    Source: Iyer et al. 2024, ApJS 275, 38, and its published code.
-    """
-    return 1.0 / (1.0 + np.exp(np.minimum(age_years / 0.7, 700.0)))
+
+def pathfinder_impact(citations: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Pathfinder's citation weight, 1 / (1 + exp((300 - min(c, 300)) / 42)); `(n,)` in, `(n,)` out."""
+    return 1.0 / (1.0 + np.exp((300.0 - np.minimum(citations, 300.0)) / 42.0))
 
 
 def _groups(values: npt.NDArray[np.int16], known: npt.NDArray[np.bool_]) -> list[Rows]:

@@ -40,7 +40,7 @@ from indexer.store import (
     read_manifest,
     verify_parts,
 )
-from indexer.weights import impact, recency
+from indexer.weights import impact, pathfinder_impact, pathfinder_recency, recency
 from tests.papers import AS_OF, PAPERS, build_small_index, write_jsonl
 
 
@@ -344,6 +344,13 @@ def test_weights_follow_their_formulas() -> None:
     citations = np.array([0, 10, 10, 50, 100, -1, 3, 4, 7], dtype=np.int32)
     expected = [0.1, 0.4, 0.4, 0.7, 0.9, 0.5, 0.5, 0.5, 0.5]
     np.testing.assert_allclose(impact(year, citations), expected, rtol=1e-6)
+
+
+def test_pathfinders_formulas_are_the_published_ones() -> None:
+    np.testing.assert_allclose(pathfinder_recency(np.array([0.0, 0.7])), [0.5, 1 / (1 + np.e)])
+    np.testing.assert_allclose(
+        pathfinder_impact(np.array([300.0, 9_000.0, 258.0])), [0.5, 0.5, 1 / (1 + np.e)]
+    )
 
 
 def test_citations_are_compared_within_the_category_where_it_has_enough() -> None:
