@@ -56,7 +56,7 @@ class DenseIndex:
     """Cosine search over the papers' vectors."""
 
     def __init__(self, path: Path) -> None:
-        self._index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+        self._index: Any = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
         self.n_papers = int(self._index.ntotal)
         self.dimension = int(self._index.d)
         self._lists = int(getattr(self._index, "nlist", 0))
