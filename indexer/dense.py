@@ -45,7 +45,7 @@ def build_dense(vectors: npt.NDArray[np.float16], path: Path) -> None:
         index.add(_float32(vectors[start : start + ADD_ROWS]))
     faiss.write_index(index, str(path))
     try:
-        whole = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC).ntotal == len(vectors)
+        whole = _mapped(path).ntotal == len(vectors)
     except RuntimeError:
         whole = False
     if not whole:
@@ -56,7 +56,7 @@ class DenseIndex:
     """Cosine search over the papers' vectors."""
 
     def __init__(self, path: Path) -> None:
-        self._index: Any = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+        self._index = _mapped(path)
         self.n_papers = int(self._index.ntotal)
         self.dimension = int(self._index.d)
         self._lists = int(getattr(self._index, "nlist", 0))
@@ -105,6 +105,10 @@ class DenseIndex:
         if allowed is None:
             return faiss.SearchParametersIVF(nprobe=probes)  # type: ignore[call-arg]
         return faiss.SearchParametersIVF(nprobe=probes, sel=_selector(allowed))  # type: ignore[call-arg]
+
+
+def _mapped(path: Path) -> Any:
+    return faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
 
 
 def _empty(vectors: npt.NDArray[np.float16]) -> Any:

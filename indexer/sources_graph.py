@@ -45,56 +45,71 @@ def graph_records(folder: Path, lines: Lines) -> Iterator[Any]:
     """
     _check(folder)
     notes: list[NotAPaper] = []
-
-    def rows(name: str, *columns: str) -> Iterator[tuple[str, ...]]:
-        return _rows(folder / name, lines, columns, notes)
-
-    arxiv_ids = _by_index(rows(PAPERS, "paper_idx", "arxiv_id"))
-    index_of = {arxiv_id: i for i, arxiv_id in enumerate(arxiv_ids) if arxiv_id}
-    bibcodes: list[tuple[str, ...]] = [()] * len(arxiv_ids)
-    for arxiv_id, primary, every in rows(BIBCODES, "arxiv_id", "primary_bibcode", "all_bibcodes"):
-        if arxiv_id in index_of:
-            bibcodes[index_of[arxiv_id]] = tuple(dict.fromkeys(filter(None, (primary, *every.split(";")))))  # fmt: skip
-    outside = _by_index(rows(OUTSIDE, "identifier_idx", "identifier"), first=len(arxiv_ids))
-    names = _by_index(rows(VOCABULARY, "label", "concept"))
-    concepts = _Lists.of(
-        ((index_of[a], int(label)) for a, label in rows(CONCEPTS, "arxiv_id", "label") if a in index_of and label.isdigit()),
-        len(arxiv_ids),
-    )  # fmt: skip
-    words: dict[str, int] = {}
-    keywords = _Lists.of(
-        ((index_of[a], words.setdefault(word, len(words))) for a, word in rows(KEYWORDS, "arxiv_id", "keyword") if a in index_of),
-        len(arxiv_ids),
-    )  # fmt: skip
-    spelled = list(words)
-    years = np.load(folder / YEARS, mmap_mode="r", allow_pickle=False)
-
-    def named(index: int) -> str:
-        if index < len(arxiv_ids):
-            return bibcodes[index][0] if bibcodes[index] else arxiv_ids[index]
-        return outside[index - len(arxiv_ids)] if index - len(arxiv_ids) < len(outside) else ""
-
-    def record(i: int, cited: dict[str, Any]) -> dict[str, Any]:
-        codes = tuple(dict.fromkeys((*bibcodes[i], *filter(None, cited.get("all_bibcodes") or ()))))
-        return {
-            "enriches": True,
-            "arxiv_id": _OLD_ID.sub(r"\1/\2", arxiv_ids[i]),
-            "bibcode": cited.get("bibcode") or (codes[0] if codes else None),
-            "aliases": list(codes),
-            "citation_count": cited.get("num_citations"),
-            "references": [name for r in cited.get("references") or () if (name := named(r))],
-            "keywords": [spelled[w] for w in keywords[i]],
-            "concepts": [names[c] for c in concepts[i] if c < len(names)],
-            "year": int(years[i]) if i < len(years) else None,
-        }
-
-    seen = np.zeros(len(arxiv_ids), dtype=np.bool_)
-    for cited in _citations(folder / CITATIONS, lines, len(arxiv_ids), notes):
+    graph = _Graph(folder, lines, notes)
+    seen = np.zeros(len(graph.arxiv_ids), dtype=np.bool_)
+    for cited in _citations(folder / CITATIONS, lines, len(seen), notes):
         if not seen[cited["paper_idx"]]:
             seen[cited["paper_idx"]] = True
-            yield record(cited["paper_idx"], cited)
-    yield from (record(int(i), {}) for i in np.flatnonzero(~seen) if arxiv_ids[i])
+            yield graph.record(cited["paper_idx"], cited)
+    yield from (graph.record(int(i), {}) for i in np.flatnonzero(~seen) if graph.arxiv_ids[i])
     yield from notes
+
+
+class _Graph:
+    """What has to be joined, by paper index."""
+
+    def __init__(self, folder: Path, lines: Lines, notes: list[NotAPaper]) -> None:
+        def rows(name: str, *columns: str) -> Iterator[tuple[str, ...]]:
+            return _rows(folder / name, lines, columns, notes)
+
+        self.arxiv_ids = _by_index(rows(PAPERS, "paper_idx", "arxiv_id"))
+        n = len(self.arxiv_ids)
+        index_of = {arxiv_id: i for i, arxiv_id in enumerate(self.arxiv_ids) if arxiv_id}
+        self._bibcodes: list[tuple[str, ...]] = [()] * n
+        for a, primary, every in rows(BIBCODES, "arxiv_id", "primary_bibcode", "all_bibcodes"):
+            if a in index_of:
+                codes = dict.fromkeys(filter(None, (primary, *every.split(";"))))
+                self._bibcodes[index_of[a]] = tuple(codes)
+        self._outside = _by_index(rows(OUTSIDE, "identifier_idx", "identifier"), first=n)
+        self._names = _by_index(rows(VOCABULARY, "label", "concept"))
+        labels = rows(CONCEPTS, "arxiv_id", "label")
+        self._concepts = _Lists.of(
+            ((index_of[a], int(label)) for a, label in labels if a in index_of and label.isdigit()),
+            n,
+        )
+        words: dict[str, int] = {}
+        keywords = rows(KEYWORDS, "arxiv_id", "keyword")
+        self._keywords = _Lists.of(
+            ((index_of[a], words.setdefault(w, len(words))) for a, w in keywords if a in index_of),
+            n,
+        )
+        self._words = list(words)
+        try:
+            self._years = np.load(folder / YEARS, mmap_mode="r", allow_pickle=False)
+        except ValueError as error:
+            raise SourceError(f"{folder / YEARS} cannot be read: {error}.") from error
+
+    def record(self, i: int, cited: dict[str, Any]) -> dict[str, Any]:
+        """The enriching record of paper `i`, with its line of the citations file."""
+        codes = dict.fromkeys((*self._bibcodes[i], *filter(None, cited.get("all_bibcodes") or ())))
+        return {
+            "enriches": True,
+            "arxiv_id": _OLD_ID.sub(r"\1/\2", self.arxiv_ids[i]),
+            "bibcode": cited.get("bibcode") or next(iter(codes), None),
+            "aliases": list(codes),
+            "citation_count": cited.get("num_citations"),
+            "references": [name for r in cited.get("references") or () if (name := self._named(r))],
+            "keywords": [self._words[w] for w in self._keywords[i]],
+            "concepts": [self._names[c] for c in self._concepts[i] if c < len(self._names)],
+            "year": int(self._years[i]) if i < len(self._years) else None,
+        }
+
+    def _named(self, index: int) -> str:
+        """The identifier of a cited paper: bibcode, else arXiv id; of one outside, its name."""
+        outside = index - len(self.arxiv_ids)
+        if outside >= 0:
+            return self._outside[outside] if outside < len(self._outside) else ""
+        return self._bibcodes[index][0] if self._bibcodes[index] else self.arxiv_ids[index]
 
 
 class _Lists:
