@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -92,16 +93,12 @@ def index_build(
     """
     chosen = load_encoder(encoder or config.encoder_name())
     options = _options(limit, as_of, title_only, keep)
-    with reporting(quiet=quiet) as progress:
-        manifest, report = build_index(
-            sources,
-            directory,
-            encoder=chosen,
-            options=options,
-            progress=progress,
-            tell=_teller(quiet),
-        )
-    _out_summary(directory, manifest, report, json_output)
+    _run(
+        lambda **shown: build_index(sources, directory, encoder=chosen, options=options, **shown),
+        directory,
+        json_output,
+        quiet,
+    )
 
 
 @index_app.command("update")
@@ -122,16 +119,12 @@ def index_update(
     """
     chosen = load_encoder_of(read_manifest(directory).encoder)
     options = _options(limit, as_of, title_only, keep)
-    with reporting(quiet=quiet) as progress:
-        manifest, report = update_index(
-            directory,
-            sources,
-            encoder=chosen,
-            options=options,
-            progress=progress,
-            tell=_teller(quiet),
-        )
-    _out_summary(directory, manifest, report, json_output)
+    _run(
+        lambda **shown: update_index(directory, sources, encoder=chosen, options=options, **shown),
+        directory,
+        json_output,
+        quiet,
+    )
 
 
 @index_app.command("rollback")
@@ -203,13 +196,15 @@ def _options(
     )
 
 
-def _teller(quiet: bool) -> Any:
-    return (lambda text: None) if quiet else say
-
-
-def _out_summary(
-    directory: Path, manifest: Manifest, report: IngestReport, json_output: bool
+def _run(
+    work: Callable[..., tuple[Manifest, IngestReport]],
+    directory: Path,
+    json_output: bool,
+    quiet: bool,
 ) -> None:
+    """Build or update with progress on stderr, then say what became of every record."""
+    with reporting(quiet=quiet) as progress:
+        manifest, report = work(progress=progress, tell=_silent if quiet else say)
     if not json_output:
         out(show_index.build_summary(directory, manifest.n_papers, report))
         return
@@ -224,3 +219,7 @@ def _out_summary(
         "skipped": dict(report.skipped),
     }
     out(json.dumps(summary, ensure_ascii=False))
+
+
+def _silent(text: str) -> None:
+    return

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from indexer.records import Paper
-from indexer.table import open_batches
+from indexer.table import RowWriter, open_batches
 
 _SCHEMA = pa.schema(
     [
@@ -22,7 +22,6 @@ _SCHEMA = pa.schema(
         ("year", pa.int16()),
     ]
 )
-_ROWS_A_BATCH = 65_536
 
 
 @dataclass(frozen=True)
@@ -45,33 +44,16 @@ class Origin:
         return Paper(self.title, "", aliases=self.identifiers, authors=self.authors, year=self.year)
 
 
-class OriginWriter:
-    """Writes the origins of papers in the order of their rows; call `close` after the last."""
+class OriginWriter(RowWriter):
+    """Writes the origins of papers in the order of their rows."""
 
     def __init__(self, path: Path) -> None:
-        self._sink = pa.OSFile(str(path), "wb")
-        self._writer = pa.ipc.new_file(self._sink, _SCHEMA)
-        self._rows: list[tuple[int, Origin]] = []
+        super().__init__(path, _SCHEMA)
 
-    def add(self, row: int, origins: list[Origin]) -> None:
+    def add_origins(self, row: int, origins: list[Origin]) -> None:
         """Take the records of the paper at `row`."""
-        self._rows += [(row, origin) for origin in origins]
-        if len(self._rows) >= _ROWS_A_BATCH:
-            self._flush()
-
-    def close(self) -> None:
-        """Write what is left and close the file."""
-        if self._rows:
-            self._flush()
-        self._writer.close()
-        self._sink.close()
-
-    def _flush(self) -> None:
-        columns = {"row": [row for row, _ in self._rows]} | {
-            name: [getattr(origin, name) for _, origin in self._rows] for name in _SCHEMA.names[1:]
-        }
-        self._writer.write_batch(pa.RecordBatch.from_pydict(columns, schema=_SCHEMA))
-        self._rows = []
+        for origin in origins:
+            self.add((row, *(getattr(origin, name) for name in _SCHEMA.names[1:])))
 
 
 class Origins:

@@ -27,17 +27,18 @@ _SCHEMA = pa.schema(
 )
 
 
-class PaperWriter:
-    """Writes papers one by one; call `close` after the last."""
+class RowWriter:
+    """Writes rows, tuples in the order of `schema`, as Arrow IPC; call `close` after the last."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._schema = schema
         self._sink = pa.OSFile(str(path), "wb")
-        self._writer = pa.ipc.new_file(self._sink, _SCHEMA)
-        self._rows: list[Paper] = []
+        self._writer = pa.ipc.new_file(self._sink, schema)
+        self._rows: list[tuple[Any, ...]] = []
 
-    def add(self, paper: Paper) -> None:
-        """Write the next paper."""
-        self._rows.append(paper)
+    def add(self, row: tuple[Any, ...]) -> None:
+        """Write the next row."""
+        self._rows.append(row)
         if len(self._rows) == ROWS_A_BATCH:
             self._flush()
 
@@ -49,9 +50,20 @@ class PaperWriter:
         self._sink.close()
 
     def _flush(self) -> None:
-        columns = {name: [getattr(paper, name) for paper in self._rows] for name in _SCHEMA.names}
-        self._writer.write_batch(pa.RecordBatch.from_pydict(columns, schema=_SCHEMA))
+        columns = dict(zip(self._schema.names, zip(*self._rows, strict=True), strict=True))
+        self._writer.write_batch(pa.RecordBatch.from_pydict(columns, schema=self._schema))
         self._rows = []
+
+
+class PaperWriter(RowWriter):
+    """Writes papers one by one."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, _SCHEMA)
+
+    def add_paper(self, paper: Paper) -> None:
+        """Write the next paper."""
+        self.add(tuple(getattr(paper, name) for name in _SCHEMA.names))
 
 
 class PaperTable(Sequence[Paper]):

@@ -41,13 +41,13 @@ class SnapshotWriter:
     def add(self, paper: Paper, origins: Sequence[Origin]) -> None:
         """Write the next paper; its words are the caller's to add to the lexical builder."""
         row = self.n_papers
-        self._papers.add(paper)
+        self._papers.add_paper(paper)
         self._authors.add(row, paper)
         self._ids.add(row, paper.identifiers)
         self._references.add_references(row, paper.references)
         self._columns.add(paper, origins[0].source)
         if len(origins) > 1:
-            self._origins.add(row, list(origins))
+            self._origins.add_origins(row, list(origins))
 
     def close_papers(self) -> None:
         """After the last paper: write what is sorted over all of them."""
