@@ -48,14 +48,14 @@ def main(
     for name, made, probes in types:
         began = time.perf_counter()
         candidate = made()
-        built = time.perf_counter() - began
+        seconds = time.perf_counter() - began
         for probe in probes:
             parameters = None if probe is None else faiss.SearchParametersIVF(nprobe=probe)  # type: ignore[call-arg]
             recall, ms = _measured(candidate, asked, truth, parameters)
             size = len(faiss.serialize_index(candidate)) / 1e6 if probe == probes[0] else 0.0
             label = name if probe is None else f"{name}, {probe} read"
             _out(
-                f"| {label} | {recall:.4f} | {ms:.1f} | {f'{size:,.0f}' if size else ''} | {built:.0f} |"
+                f"| {label} | {recall:.4f} | {ms:.1f} | {f'{size:,.0f}' if size else ''} | {seconds:.0f} |"
             )
 
 
@@ -65,9 +65,11 @@ Types = Iterator[tuple[str, Callable[[], Any], tuple[int | None, ...]]]
 def _built(path: Path) -> Types:
     """The inverted lists of an index as they are."""
     lists: Any = faiss.read_index(str(path))
-    shares = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3)
-    probes = tuple(round(share * lists.nlist) for share in shares)
-    yield f"{lists.nlist} lists, half precision", lambda: lists, probes
+    yield f"{lists.nlist} lists, half precision", lambda: lists, _probes(lists.nlist)
+
+
+def _probes(n_lists: int) -> tuple[int, ...]:
+    return tuple(round(share * n_lists) for share in (0.02, 0.05, 0.1, 0.15, 0.2, 0.3))
 
 
 def _types(
@@ -91,8 +93,8 @@ def _types(
     yield "exact, half precision", lambda: _filled(faiss.IndexScalarQuantizer(dimension, half, inner), vectors), (None,)  # fmt: skip
     yield "exact, 8 bits", lambda: _filled(faiss.IndexScalarQuantizer(dimension, eight, inner), vectors), (None,)  # fmt: skip
     lists = round(4 * n**0.5)
-    yield f"{lists} lists, half precision", made(f"IVF{lists},SQfp16"), (32, 64, 96, 128, 192)
-    yield f"{lists} lists, 8 bits", made(f"IVF{lists},SQ8"), (64, 128)
+    yield f"{lists} lists, half precision", made(f"IVF{lists},SQfp16"), _probes(lists)
+    yield f"{lists} lists, 8 bits", made(f"IVF{lists},SQ8"), _probes(lists)[2:4]
     yield "HNSW, 32 links, 8 bits", made("HNSW32_SQ8"), (None,)
 
 
