@@ -22,6 +22,7 @@ import numpy.typing as npt
 ADD_ROWS = 65_536  # float32 copies made at a time while adding
 EXACT_UP_TO = 150_000  # papers
 LISTS_PER_ROOT = 4  # inverted lists: 4 sqrt(n), FAISS's rule of thumb
+MOST_LISTS = 2048  # bounds the cost of finding a paper's list, which else grows with sqrt(n)
 TRAIN_PER_LIST = 40  # vectors of the training sample per list, FAISS's least without a warning
 PROBE_SHARE = 0.2  # of the lists, read for a question without filters
 SELF_TEST_QUESTIONS = 8
@@ -117,7 +118,7 @@ def _empty(vectors: npt.NDArray[np.float16]) -> Any:
     half, metric = faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
     if n <= EXACT_UP_TO:
         return faiss.IndexScalarQuantizer(dimension, half, metric)
-    n_lists = round(LISTS_PER_ROOT * math.sqrt(n))
+    n_lists = min(MOST_LISTS, round(LISTS_PER_ROOT * math.sqrt(n)))
     lists: Any = faiss.IndexFlatIP(dimension)
     index = faiss.IndexIVFScalarQuantizer(lists, dimension, n_lists, half, metric, False)
     rows = np.linspace(0, n - 1, min(n, TRAIN_PER_LIST * n_lists)).astype(np.int64)
