@@ -90,7 +90,7 @@ def test_status_for_people_names_sources_sizes_and_what_was_kept_out(tmp_path: P
         assert words in page
     done = index("build", "--from", str(source), "--out", str(tmp_path / "i"), "--title-only")
     assert "13 papers" in done.stdout
-    assert "encoding: 1 of 1" in done.stderr
+    assert "reading: 13 of 13" in done.stderr
 
 
 @pytest.mark.parametrize(
