@@ -6,11 +6,12 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 INDEX  ?=
 CORPUS ?=
+TITLES ?=
 FROM   ?= starter
 OUT    ?= my-index
 PORT   ?= 8501
 
-.PHONY: help run test lint bench index serve clean
+.PHONY: help run test lint bench scale index serve clean
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/	/'
@@ -49,6 +50,9 @@ lint: $(VENV)/dev.stamp  ## ruff (lint, format) and mypy
 
 bench: $(VENV)/dev.stamp  ## measure speed and memory: INDEX=my-index CORPUS=papers.jsonl.gz
 	@$(BIN)/python -m eval.bench $(if $(INDEX),--index $(INDEX)) $(if $(CORPUS),--corpus $(CORPUS))
+
+scale: $(VENV)/dev.stamp  ## measure how an index grows: TITLES=titles.jsonl.gz
+	@$(BIN)/python -m eval.scale --titles "$(TITLES)"
 
 clean:  ## remove the environment, caches and build leftovers of this folder
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis artifacts

@@ -8,22 +8,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from datetime import date, datetime
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from app import show
-from app.default_index import default_index_dir
-from app.progress import reporting
-from indexer import config
-from indexer.build import build_index
-from indexer.encoder import load_encoder
+from app.cli_index import index_app
+from app.terminal import JsonOption, QuietOption, index_directory, out, say
 from indexer.errors import QueryError, SourceError, WayfinderError
-from indexer.store import Index, read_manifest, verify_parts
+from indexer.store import Index
 from retrieval import ask as ask_question
 from retrieval import load_index
 from retrieval import search as search_papers
@@ -52,9 +47,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-index_app = typer.Typer(
-    help="Make an index of papers, and see what is in one.", no_args_is_help=True
-)
 app.add_typer(index_app, name="index")
 
 IndexOption = Annotated[
@@ -65,7 +57,6 @@ IndexOption = Annotated[
         show_default=False,
     ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object per line on stdout.")]
 KOption = Annotated[int, typer.Option("-k", help="How many papers, 1 to 1000.")]
 ModeOption = Annotated[
     str, typer.Option(help="hybrid (words and meaning), dense (meaning) or lexical (words).")
@@ -140,84 +131,6 @@ RerankOption = Annotated[
         show_default=False,
     ),
 ]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
-
-
-@index_app.command("build")
-def index_build(
-    sources: Annotated[
-        list[str],
-        typer.Option(
-            "--from",
-            help="A file (.jsonl, .jsonl.gz, .csv, .parquet, .bib), `ads:QUERY` or `starter`. Repeatable.",
-        ),
-    ],
-    out: Annotated[
-        Path, typer.Option(help="Directory of the index; replaced in one step if it is there.")
-    ],
-    limit: Annotated[
-        int | None,
-        typer.Option(help="Stop after this many usable papers.", min=1, show_default=False),
-    ] = None,
-    encoder: Annotated[
-        str | None,
-        typer.Option(
-            help="`minilm`, a sentence-transformers model by name or path, or `openai:MODEL`. Default: WAYFINDER_ENCODER, else minilm.",
-            show_default=False,
-        ),
-    ] = None,
-    as_of: Annotated[
-        datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%d"],
-            help="Date that ages are counted from. Default: today.",
-            show_default=False,
-        ),
-    ] = None,
-    json_output: JsonOption = False,
-    quiet: QuietOption = False,
-) -> None:
-    """Index papers: read, merge duplicates, encode, write.
-
-    Papers encoded before are not encoded again. The index at OUT stays usable until the new one is complete.
-    """
-    day = as_of.date() if as_of else date.today()
-    chosen = load_encoder(encoder or config.encoder_name())
-    with reporting(quiet=quiet) as progress:
-        manifest, report = build_index(
-            sources, out, encoder=chosen, limit=limit, as_of=day, progress=progress
-        )
-    summary = {
-        "index": str(out),
-        "snapshot": manifest.snapshot,
-        "encoder": manifest.encoder,
-        **manifest.counts,
-    }
-    _out(
-        json.dumps(summary, ensure_ascii=False) if json_output else show.build_summary(out, report)
-    )
-
-
-@index_app.command("status")
-def index_status(
-    directory: Annotated[
-        Path | None,
-        typer.Argument(
-            help="Index directory. Default: WAYFINDER_INDEX, else the starter corpus.",
-            show_default=False,
-        ),
-    ] = None,
-    verify: Annotated[
-        bool, typer.Option("--verify", help="Read every part again and compare its checksum.")
-    ] = False,
-    json_output: JsonOption = False,
-) -> None:
-    """Say what an index holds: papers, years, encoder, sources, size, and what was kept out and why."""
-    path = _directory(directory)
-    manifest = read_manifest(path)
-    verify_parts(path, manifest, trust_unchanged=not verify)
-    status = show.status_row(load_index(path))
-    _out(json.dumps(status, ensure_ascii=False) if json_output else show.status_page(status))
 
 
 @app.command()
@@ -287,16 +200,16 @@ def search(
     result = search_papers(_open(index, quiet), query or "", settings)
     _say_understood(result)
     for note in (*result.degraded, *_coverage_note(result)):
-        _say(note)
+        say(note)
     if json_output:
         shared = {
             "understood": [understood_row(item) for item in result.understood],
             "coverage": coverage_row(result),
         }
         for hit in result.hits:
-            _out(json.dumps({**hit_row(hit), **shared}, ensure_ascii=False))
+            out(json.dumps({**hit_row(hit), **shared}, ensure_ascii=False))
     else:
-        _out(show.hits_page(result))
+        out(show.hits_page(result))
 
 
 @app.command()
@@ -338,12 +251,12 @@ def similar(
     likeness: Likeness = by  # type: ignore[assignment]  # refused by `similar` if it is none
     result = similar_papers(_open(index, quiet), papers or (), settings, text=draft, by=likeness)
     for note in result.degraded:
-        _say(note)
+        say(note)
     if json_output:
         for hit in result.hits:
-            _out(json.dumps(hit_row(hit), ensure_ascii=False))
+            out(json.dumps(hit_row(hit), ensure_ascii=False))
     else:
-        _out(show.hits_page(result))
+        out(show.hits_page(result))
 
 
 @app.command()
@@ -396,8 +309,8 @@ def ask(
     answer = ask_question(_open(index, quiet), question, settings, offline=offline, style=wording)
     _say_understood(answer.search)
     for note in answer.degraded:
-        _say(note)
-    _out(
+        say(note)
+    out(
         json.dumps(answer_row(answer), ensure_ascii=False)
         if json_output
         else show.answer_page(answer)
@@ -414,9 +327,9 @@ def serve(
     """Start the web app on the index."""
     import os
 
-    directory = _directory(index, quiet)
+    directory = index_directory(index, quiet)
     load_index(directory)  # an index that cannot be opened is said here, not on the page
-    _say(f"Wayfinder is starting on http://{host}:{port} with {directory}")
+    say(f"Wayfinder is starting on http://{host}:{port} with {directory}")
     page = Path(__file__).with_name("page.py")
     command = [
         sys.executable,
@@ -446,7 +359,7 @@ def main() -> None:
     try:
         commands()()
     except WayfinderError as error:
-        _say(f"wayfinder: {error}")
+        say(f"wayfinder: {error}")
         raise SystemExit(error.exit_status) from None
     except BrokenPipeError:
         raise SystemExit(0) from None
@@ -483,7 +396,7 @@ def _search_file(index: Index, path: Path, settings: SearchSettings) -> None:
                 f"{error}" if isinstance(error, QueryError) else 'expected {"query_id", "query"}'
             )
             failed += 1
-        _out(json.dumps(row, ensure_ascii=False))
+        out(json.dumps(row, ensure_ascii=False))
     if failed:
         raise QueryError(
             f"{failed} of the lines of {path} could not be searched; each has its error."
@@ -499,26 +412,12 @@ def _coverage_note(result: SearchResult) -> list[str]:
 
 def _say_understood(result: SearchResult) -> None:
     if result.understood:
-        _say("Understood: " + "; ".join(f"{i.label} ({i.effect})" for i in result.understood))
+        say("Understood: " + "; ".join(f"{i.label} ({i.effect})" for i in result.understood))
 
 
 def _mode(name: str) -> Mode:
     return name  # type: ignore[return-value]  # SearchSettings refuses what is not a mode
 
 
-def _directory(named: Path | None, quiet: bool = False) -> Path:
-    with reporting(quiet=quiet) as progress:
-        return default_index_dir(named, progress)
-
-
 def _open(named: Path | None, quiet: bool) -> Index:
-    return load_index(_directory(named, quiet))
-
-
-def _out(text: str) -> None:
-    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
-    sys.stdout.flush()
-
-
-def _say(text: str) -> None:
-    Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)
+    return load_index(index_directory(named, quiet))

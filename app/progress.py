@@ -46,14 +46,25 @@ def _bars() -> Progress:
 
 
 class _Rate:
-    """Items a second since a stage began."""
+    """Items a second since a stage began, and the time that the rest of it will take."""
 
     def __init__(self) -> None:
-        self._began: dict[str, float] = {}
+        self._began: dict[str, tuple[float, int]] = {}
 
     def words(self, stage: str, done: int) -> str:
-        elapsed = time.monotonic() - self._began.setdefault(stage, time.monotonic())
-        return f"{done / elapsed:,.0f}/s" if elapsed > 1 else ""
+        rate = self._rate(stage, done)
+        return f"{rate:,.0f}/s" if rate else ""
+
+    def left(self, stage: str, done: int, total: int | None) -> str:
+        rate = self._rate(stage, done)
+        if not rate or not total or done >= total:
+            return ""
+        return f"{_duration((total - done) / rate)} left"
+
+    def _rate(self, stage: str, done: int) -> float:
+        began, first = self._began.setdefault(stage, (time.monotonic(), done))
+        elapsed = time.monotonic() - began
+        return (done - first) / elapsed if elapsed > 1 else 0.0
 
 
 class _BarReport:
@@ -77,7 +88,9 @@ class _LineReport:
 
     def __call__(self, stage: str, done: int, total: int | None) -> None:
         now = time.monotonic()
-        rate = self._rate.words(stage, done)
+        rate = ", ".join(
+            filter(None, (self._rate.words(stage, done), self._rate.left(stage, done, total)))
+        )
         if (
             now - self._printed.get(stage, -SECONDS_BETWEEN_LINES) < SECONDS_BETWEEN_LINES
             and done != total
@@ -89,3 +102,11 @@ class _LineReport:
             " ".join(part for part in (f"{stage}:", of, rate and f"({rate})") if part).rstrip(":")
             + "\n"
         )
+
+
+def _duration(seconds: float) -> str:
+    """`45 s`, `12 min`, `3 h 20 min`."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

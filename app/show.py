@@ -1,15 +1,9 @@
-"""What the command line prints for people: result lists, answers and index status as plain text."""
+"""What the command line prints for people: result lists and answers as plain text."""
 
 from __future__ import annotations
 
 import textwrap
-from collections import Counter
-from pathlib import Path
-from typing import Any
 
-from indexer.records import IngestReport
-from indexer.store import Index
-from indexer.weights import UNKNOWN_YEAR
 from retrieval.records import Answer, Hit, SearchResult
 
 WIDTH = 100
@@ -41,71 +35,6 @@ def answer_page(answer: Answer) -> str:
         lines.append("Nearest papers" if answer.refused else "Papers")
     lines += [_hit_lines(hit, number=n) for n, hit in shown]
     return "\n".join(lines)
-
-
-def build_summary(out: Path, report: IngestReport) -> str:
-    """What a build did with every record."""
-    skipped = sum(report.skipped.values())
-    lines = [
-        f"{out}: {report.read:,} records read = {report.indexed:,} indexed + {report.merged:,} merged "
-        f"+ {skipped:,} skipped"
-    ]
-    for reason, n in report.skipped.most_common():
-        lines.append(f"  skipped {n:,}: {reason} (first: {report.examples[reason]})")
-    return "\n".join(lines)
-
-
-def status_row(index: Index) -> dict[str, Any]:
-    """The status of an index as one JSON object; sizes in bytes."""
-    manifest = index.manifest
-    years = Counter(int(year) for year in index.year)
-    unknown = years.pop(UNKNOWN_YEAR, 0)
-    return {
-        "index": str(index.path),
-        "snapshot": manifest.snapshot,
-        "n_papers": manifest.n_papers,
-        "encoder": manifest.encoder,
-        "dimension": manifest.dimension,
-        "created": manifest.created,
-        "as_of": manifest.as_of,
-        "sources": list(manifest.sources),
-        "counts": manifest.counts,
-        "years": {str(year): years[year] for year in sorted(years)},
-        "year_unknown": unknown,
-        "bytes": {name: part["bytes"] for name, part in manifest.parts.items()},
-    }
-
-
-def status_page(status: dict[str, Any]) -> str:
-    """The status of an index for people."""
-    counts, years = status["counts"], {int(y): n for y, n in status["years"].items()}
-    megabytes = sum(status["bytes"].values()) / 1e6
-    lines = [
-        f"{status['index']}",
-        f"  papers    {status['n_papers']:,}"
-        + (f", {min(years)} to {max(years)}" if years else ""),
-        f"  as of     {status['as_of']} (built {status['created']}, snapshot {status['snapshot']})",
-        f"  encoder   {status['encoder']}, {status['dimension']} dimensions",
-        f"  sources   {', '.join(status['sources'])}",
-        f"  records   {counts['read']:,} read = {counts['indexed']:,} indexed + {counts['merged']:,} merged "
-        f"+ {sum(counts['skipped'].values()):,} skipped",
-        *(f"            skipped {n:,}: {reason}" for reason, n in counts["skipped"].items()),
-        f"  size      {megabytes:,.1f} MB",
-    ]
-    if years:
-        lines.append(
-            "  by decade " + ", ".join(f"{d}s {n:,}" for d, n in sorted(_by_decade(years).items()))
-        )
-    if status["year_unknown"]:
-        lines.append(f"            year unknown {status['year_unknown']:,}")
-    return "\n".join(lines)
-
-
-def _by_decade(years: dict[int, int]) -> Counter[int]:
-    decades: Counter[int] = Counter()
-    for year, n in years.items():
-        decades[year // 10 * 10] += n
-    return decades
 
 
 def _nothing_found(result: SearchResult) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.store import Index
+from indexer.weights import pathfinder_impact, pathfinder_recency
 from retrieval import search
 from retrieval.records import SearchSettings
 
@@ -107,12 +108,12 @@ def keyword_weight(question: str, texts: Sequence[str]) -> Floats:
 
 def time_weight(age_years: Floats) -> Floats:
     """1/(1 + exp(age/0.7)), over its maximum."""
-    return _over_maximum(1.0 / (1.0 + np.exp(np.clip(age_years, -50.0, 500.0) / 0.7)))
+    return _over_maximum(pathfinder_recency(age_years))
 
 
 def citation_weight(citations: Floats) -> Floats:
     """1/(1 + exp((300 - min(c, 300))/42)), over its maximum."""
-    return _over_maximum(1.0 / (1.0 + np.exp((300.0 - np.minimum(citations, 300.0)) / 42.0)))
+    return _over_maximum(pathfinder_impact(citations))
 
 
 def _over_maximum(weight: Floats) -> Floats:

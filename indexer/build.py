@@ -2,22 +2,54 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
 from pathlib import Path
 
-from indexer import config
+from indexer import clean, config, tokens
 from indexer.encoder import Encoder
 from indexer.errors import SourceError
+from indexer.journal import Journals
 from indexer.lexical import LexicalBuilder
-from indexer.merge import merge_papers
-from indexer.records import IngestReport, Paper
+from indexer.manifest import (
+    MANIFEST,
+    SCHEMA_VERSION,
+    Manifest,
+    harvests_of,
+    manifest_text,
+    new_manifest,
+    note_verified,
+)
+from indexer.merge import Grouper, merged, only_enriches
+from indexer.origins import Origin
+from indexer.records import Harvest, IngestReport, Paper
+from indexer.snapshots import build_lock, building_folder, storage_errors, swap_in
 from indexer.sources import read_source
-from indexer.store import SCHEMA_VERSION, Manifest, build_lock, write_snapshot
-from indexer.vectors import cached_vectors, text_key
+from indexer.spool import Record, Spool
+from indexer.store import Index, check_encoder, open_index
+from indexer.table import PaperTable
+from indexer.vectors import HalfVectors, cached_vectors, text_key
+from indexer.writer import SnapshotWriter
 
 Progress = Callable[[str, int, int | None], None]  # stage, done, total (None: unknown)
+UNMATCHED = "only enriches, and no paper has its identifiers"
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """What changes a build besides its sources.
+
+    `limit` stops after that many usable records, `as_of` is the date that ages are counted from
+    (default: today), `title_only` takes papers without an abstract, `keep` earlier snapshots are kept.
+    """
+
+    limit: int | None = None
+    as_of: date | None = None
+    title_only: bool = False
+    keep: int = field(default_factory=config.kept_snapshots)
 
 
 def build_index(
@@ -27,47 +59,52 @@ def build_index(
     encoder: Encoder,
     limit: int | None = None,
     as_of: date | None = None,
+    options: BuildOptions | None = None,
     progress: Progress = lambda stage, done, total: None,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> tuple[Manifest, IngestReport]:
     """Read `sources`, merge, encode and write the snapshot at `out`; return its manifest and the counts.
 
-    `limit` stops after that many records read. `as_of` is the date that ages are counted from
-    (default: today). What was encoded before, in any build, is not encoded again.
+    `limit` and `as_of` are short for those of `options`. What was encoded before, in any build, is not
+    encoded again.
 
     Raises:
         SourceError: a source cannot be read, or holds no usable paper.
         StorageError: writing failed; the snapshot that was at `out` is untouched.
     """
-    report = IngestReport()
+    chosen = options or BuildOptions(limit=limit, as_of=as_of)
     with build_lock(out):
-        papers = merge_papers(_read(sources, report, limit, progress), report)
-        if not papers:
-            reasons = "; ".join(f"{n} × {reason}" for reason, n in report.skipped.items())
-            raise SourceError(
-                f"No usable paper in {', '.join(sources)}: {report.read} records read"
-                + (f", all kept out ({reasons})." if reasons else ".")
-                + " A paper needs a title and an abstract."
-            )
-        lexical, keys, lengths = _read_texts(papers, progress)
-        vectors = cached_vectors(
-            encoder,
-            keys,
-            lengths,
-            lambda row: papers[row].text(),
-            progress=lambda done, total: progress("encoding", done, total),
-        )
-        progress("writing", 0, None)
-        manifest = write_snapshot(
-            out,
-            papers,
-            vectors,
-            lexical,
-            encoder=encoder,
-            sources=sources,
-            report=report,
-            as_of=as_of or date.today(),
-        )
-    return manifest, report
+        return _Build(out, encoder, chosen, IngestReport(tell=tell), progress).run(sources)
+
+
+def update_index(
+    out: Path,
+    sources: Sequence[str],
+    *,
+    encoder: Encoder,
+    options: BuildOptions | None = None,
+    progress: Progress = lambda stage, done, total: None,
+    tell: Callable[[str], None] = lambda text: None,
+) -> tuple[Manifest, IngestReport]:
+    """Add the papers of `sources` to the index at `out`, and what they say anew of papers in it.
+
+    Papers keep their order, new ones follow. The counts returned are of this update alone.
+
+    Raises:
+        IndexMissing, IndexCorrupt, IndexIncompatible: there is no usable index, or of another encoder.
+        SourceError, StorageError: see `build_index`.
+    """
+    with build_lock(out):
+        base = open_index(out)
+        check_encoder(base.manifest, encoder)
+        build = _Build(out, encoder, options or BuildOptions(), IngestReport(tell=tell), progress)
+        return build.run(sources, base)
+
+
+def text_version() -> str:
+    """A hash of the code that makes a paper's text and words: words read by other code are not kept."""
+    files = (Path(str(module.__file__)) for module in (clean, tokens))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
 
 
 def starter_index_dir(encoder_name: str) -> Path:
@@ -77,30 +114,208 @@ def starter_index_dir(encoder_name: str) -> Path:
     return config.cache_dir() / f"starter-{slug}-{stamp}-{SCHEMA_VERSION}"
 
 
-def _read(
-    sources: Sequence[str], report: IngestReport, limit: int | None, progress: Progress
-) -> Iterator[Paper]:
-    found = (paper for source in sources for paper in read_source(source, report))
-    for paper in islice(found, limit):
-        if report.read % 500 == 0:
-            progress("reading", report.read, limit)
-        yield paper
-    progress("reading", report.read, report.read)
+class _Build:
+    """One build or update: what all of its steps need."""
+
+    def __init__(
+        self,
+        out: Path,
+        encoder: Encoder,
+        options: BuildOptions,
+        report: IngestReport,
+        progress: Progress,
+    ) -> None:
+        self.out, self.encoder, self.options = out, encoder, options
+        self.report, self.progress = report, progress
+        self.journals = Journals()
+
+    def run(
+        self, sources: Sequence[str], base: Index | None = None
+    ) -> tuple[Manifest, IngestReport]:
+        """Read, merge, write words and papers, encode, write, swap in."""
+        with storage_errors(self.out), building_folder(self.out) as folder:
+            with Spool(folder) as spool:
+                records = _Records(base, spool)
+                grouper = self._read(sources, records)
+                lexical = LexicalBuilder(base.lexical if base else None)
+                writer = SnapshotWriter(folder, lexical)
+                keys, lengths = self._write_papers(grouper, records, writer, lexical)
+            self._count(records, writer.n_papers, sources)
+            vectors = self._vectors(folder, base, keys, lengths)
+            self.progress("writing", 0, None)
+            writer.write_words()
+            writer.write_vectors(keys, vectors)
+            manifest = self._finish(folder, writer, records.harvests)
+        self.journals.clear()
+        return manifest, self.report
+
+    def _read(self, sources: Sequence[str], records: _Records) -> Grouper:
+        """Spool what the sources give and group it, after the papers that are already there."""
+        grouper = Grouper()
+        for paper in records.base_papers():
+            grouper.add(paper)
+        left = self.options.limit
+        for source in sources:
+            found = read_source(
+                source, self.report, title_only=self.options.title_only, journals=self.journals
+            )
+            n_before = len(records.spool)
+            for paper in islice(found, left):
+                records.add(paper, self.report.harvests[-1])
+                grouper.add(paper)
+                if self.report.read % 500 == 0:
+                    self.progress("reading", self.report.read, self.options.limit)
+            found.close()
+            if left is not None:
+                left -= len(records.spool) - n_before
+            records.close_harvest(self.report.harvests[-1:] if self.report.harvests else [])
+            if left == 0:
+                break
+        self.progress("reading", self.report.read, self.report.read)
+        return grouper
+
+    def _write_papers(
+        self, grouper: Grouper, records: _Records, writer: SnapshotWriter, lexical: LexicalBuilder
+    ) -> tuple[list[bytes], list[int]]:
+        """Merge each group, write the paper; return the key and the length of each text."""
+        keys: list[bytes] = []
+        lengths: list[int] = []
+        same_text = (
+            records.base is not None and records.base.manifest.text_version == text_version()
+        )
+        for done, group in enumerate(grouper.groups()):
+            if done % 500 == 0:
+                self.progress("merging", done, None)
+            if same_text and len(group) == 1 and group[0] < records.n_base:
+                row = group[0]
+                lexical.take(row)
+                keys.append(records.base_key(row))
+                lengths.append(0)
+                writer.add(*records.unchanged(row))
+                continue
+            members = [records[number] for number in group]
+            if all(only_enriches(member.paper) for member in members):
+                records.unmatched(members)
+                continue
+            paper = merged(members)
+            text = paper.text()
+            lexical.add(text)
+            keys.append(text_key(text))
+            lengths.append(len(text))
+            writer.add(paper, records.origins(group, members))
+        self.progress("merging", writer.n_papers, writer.n_papers)
+        writer.close_papers()
+        return keys, lengths
+
+    def _count(self, records: _Records, n_papers: int, sources: Sequence[str]) -> None:
+        report = self.report
+        report.indexed = n_papers - records.n_base
+        report.merged = sum(harvest.kept for harvest in report.harvests) - report.indexed
+        if not n_papers:
+            reasons = "; ".join(f"{n} × {reason}" for reason, n in report.skipped.items())
+            raise SourceError(
+                f"No usable paper in {', '.join(sources)}: {report.read} records read"
+                + (f", all kept out ({reasons})." if reasons else ".")
+                + " A paper needs a title and an abstract."
+                + (" Add the source that has them, such as arxiv-snapshot:FILE." if UNMATCHED in report.skipped else "")
+            )  # fmt: skip
+
+    def _vectors(
+        self, folder: Path, base: Index | None, keys: list[bytes], lengths: list[int]
+    ) -> HalfVectors:
+        papers = PaperTable(folder / "papers.arrow")
+        return cached_vectors(
+            self.encoder,
+            keys,
+            lengths,
+            lambda row: papers[row].text(),
+            given=(base.keys, base.vectors) if base else None,
+            progress=lambda done, total: self.progress("encoding", done, total),
+        )
+
+    def _finish(self, folder: Path, writer: SnapshotWriter, harvests: list[Harvest]) -> Manifest:
+        """Manifest last, then the swap."""
+        writer.sync()
+        manifest = new_manifest(
+            folder,
+            encoder=self.encoder,
+            text_version=text_version(),
+            n_papers=writer.n_papers,
+            harvests=harvests,
+            as_of=self.options.as_of or date.today(),
+        )
+        (folder / MANIFEST).write_text(manifest_text(manifest), encoding="utf-8")
+        swap_in(folder, self.out, manifest.snapshot, keep=self.options.keep)
+        note_verified(self.out, manifest)
+        return manifest
 
 
-def _read_texts(
-    papers: Sequence[Paper], progress: Progress
-) -> tuple[LexicalBuilder, list[bytes], list[int]]:
-    """Each paper's text once: its tokens for the lexical index, its key and length for the vectors."""
-    lexical = LexicalBuilder()
-    keys: list[bytes] = []
-    lengths: list[int] = []
-    for row, paper in enumerate(papers):
-        text = paper.text()
-        lexical.add(text)
-        keys.append(text_key(text))
-        lengths.append(len(text))
-        if row % 500 == 0:
-            progress("reading words", row, len(papers))
-    progress("reading words", len(papers), len(papers))
-    return lexical, keys, lengths
+class _Records:
+    """The records of a build by number: the papers of the index being updated, then what was spooled."""
+
+    def __init__(self, base: Index | None, spool: Spool) -> None:
+        self.base, self.spool = base, spool
+        self.n_base = len(base.papers) if base else 0
+        self.harvests = harvests_of(base.manifest) if base else []
+        self._digest = hashlib.sha256()
+        self._place: dict[int, int] = {}  # number while reading -> place in `harvests`
+        self._base_keys = base.keys if base else None
+        self._ahead: tuple[int, Iterator[Paper]] = (0, iter(()))
+
+    def base_papers(self) -> Iterator[Paper]:
+        """The papers that are already there."""
+        return iter(self.base.papers) if self.base else iter(())
+
+    def add(self, paper: Paper, harvest: Harvest) -> None:
+        """Spool a paper of a harvest."""
+        self._digest.update(self.spool.add(paper, len(self._place)))
+
+    def close_harvest(self, harvests: list[Harvest]) -> None:
+        """Close the account of a source: the same records of the same source count once."""
+        for harvest in harvests:
+            harvest.digest = self._digest.hexdigest()
+            same = (i for i, h in enumerate(self.harvests) if (h.source, h.digest) == (harvest.source, harvest.digest))  # fmt: skip
+            place = next(same, len(self.harvests))
+            self.harvests[place : place + 1] = [harvest]
+            self._place[len(self._place)] = place
+        self._digest = hashlib.sha256()
+
+    def __getitem__(self, number: int) -> Record:
+        if self.base is not None and number < self.n_base:
+            return Record(self.base.papers[number], int(self.base.source[number]))
+        record = self.spool[number - self.n_base]
+        return Record(record.paper, self._place[record.source], batch=1 if self.base else 0)
+
+    def base_key(self, row: int) -> bytes:
+        """The key of the text of a paper that is already there."""
+        return bytes(self._base_keys[row]) if self._base_keys is not None else b""
+
+    def unchanged(self, row: int) -> tuple[Paper, list[Origin]]:
+        """A paper that is already there, rows asked for in ascending order, and its origins."""
+        if self.base is None:
+            raise ValueError("there is no index to take papers from")
+        at, papers = self._ahead
+        if at == 0:
+            papers = iter(self.base.papers)
+        paper = next(islice(papers, row - at, None))
+        self._ahead = (row + 1, papers)
+        return paper, self._origins_of(row, paper)
+
+    def origins(self, group: Sequence[int], members: Sequence[Record]) -> list[Origin]:
+        """Where the members of a group come from, each once, in order of arrival."""
+        found: list[Origin] = []
+        for number, member in zip(group, members, strict=True):
+            if number < self.n_base:
+                found += self._origins_of(number, member.paper)
+            else:
+                found.append(Origin.of(member.paper, member.source))
+        return list(dict.fromkeys(found))
+
+    def unmatched(self, members: Sequence[Record]) -> None:
+        """Count records that only enrich and found no paper."""
+        for member in members:
+            self.harvests[member.source].skip(UNMATCHED, " ".join(member.paper.identifiers))
+
+    def _origins_of(self, row: int, paper: Paper) -> list[Origin]:
+        assert self.base is not None
+        return self.base.origins.of(row) or [Origin.of(paper, int(self.base.source[row]))]

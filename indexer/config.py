@@ -17,6 +17,10 @@
 | WAYFINDER_LLM_TIMEOUT_SECONDS| the longest one call may take                                      |
 | WAYFINDER_EMBEDDING_BASE_URL | server of `--encoder openai:MODEL`; empty means OpenAI's own       |
 | OPENAI_API_KEY               | turns synthesised answers on                                       |
+| WAYFINDER_ADS_URL            | search address of ADS or a mirror                                  |
+| WAYFINDER_ARXIV_URL          | OAI-PMH address of arXiv or a mirror                               |
+| WAYFINDER_MAX_WAIT_SECONDS   | the longest wait for a quota to be reset (default 3600)            |
+| WAYFINDER_KEEP_SNAPSHOTS     | earlier snapshots kept for `index rollback` (default 2)            |
 | ADS_API_TOKEN, ADS_DEV_KEY   | token for `ads:` sources (else ~/.ads/dev_key)                     |
 """
 
@@ -36,6 +40,9 @@ DEFAULT_ENCODER = "minilm"
 DEFAULT_LLM_MODEL = "gpt-4o-mini"
 DEFAULT_LLM_TIMEOUT_SECONDS = 60.0
 DEFAULT_RERANK_SECONDS = 10.0
+DEFAULT_ARXIV_URL = "https://oaipmh.arxiv.org/oai"
+DEFAULT_MAX_WAIT_SECONDS = 3600.0
+DEFAULT_KEPT_SNAPSHOTS = 2
 
 
 class Secret(str):
@@ -135,6 +142,37 @@ def embedding_server() -> tuple[str | None, Secret]:
     return url, Secret(
         os.environ.get("WAYFINDER_LLM_API_KEY") or os.environ.get("OPENAI_API_KEY") or ""
     )
+
+
+def ads_url() -> str | None:
+    """The search address of ADS; None for its own."""
+    return os.environ.get("WAYFINDER_ADS_URL") or None
+
+
+def arxiv_url() -> str:
+    """The address of arXiv's OAI-PMH."""
+    return os.environ.get("WAYFINDER_ARXIV_URL") or DEFAULT_ARXIV_URL
+
+
+def max_wait_seconds() -> float:
+    """The longest time that a harvest waits for its quota to be reset.
+
+    Raises:
+        QueryError: WAYFINDER_MAX_WAIT_SECONDS is not a positive number.
+    """
+    return _seconds("WAYFINDER_MAX_WAIT_SECONDS", DEFAULT_MAX_WAIT_SECONDS)
+
+
+def kept_snapshots() -> int:
+    """How many earlier snapshots of an index are kept.
+
+    Raises:
+        QueryError: WAYFINDER_KEEP_SNAPSHOTS is not a whole number from 0 to 100.
+    """
+    value = os.environ.get("WAYFINDER_KEEP_SNAPSHOTS") or str(DEFAULT_KEPT_SNAPSHOTS)
+    if not value.isdigit() or int(value) > 100:
+        raise QueryError(f"WAYFINDER_KEEP_SNAPSHOTS is {value!r}: give a whole number, 0 to 100.")
+    return int(value)
 
 
 def ads_token() -> Secret:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from indexer.records import Paper, normalise_arxiv_id, normalise_doi
+from indexer.records import normalise_arxiv_id, normalise_doi
 
 Rows = npt.NDArray[np.int64]
 
@@ -17,6 +18,32 @@ Rows = npt.NDArray[np.int64]
 def identifier_hash(identifier: str) -> int:
     """64 bits of an identifier's sha256, case folded: what the tables on disk are sorted by."""
     return int.from_bytes(hashlib.sha256(identifier.lower().encode()).digest()[:8], "little")
+
+
+_LINK = np.dtype([("hash", "<u8"), ("row", "<i4")])
+
+
+class LinkWriter:
+    """Collects (hash of an identifier, row) pairs in compact columns; `save` writes them sorted."""
+
+    def __init__(self) -> None:
+        self._hashes, self._rows = array("Q"), array("i")
+
+    def add(self, row: int, identifiers: Iterable[str]) -> None:
+        """Take what the paper at `row` is found by."""
+        for identifier in identifiers:
+            self._hashes.append(identifier_hash(identifier))
+            self._rows.append(row)
+
+    def add_references(self, row: int, references: Iterable[str]) -> None:
+        """Take the references of the paper at `row`."""
+        self.add(row, dict.fromkeys(map(_form, references)))
+
+    def save(self, path: Path) -> None:
+        """Write the table: (hash, row), sorted by hash, then row."""
+        table = np.empty(len(self._rows), dtype=_LINK)
+        table["hash"], table["row"] = self._hashes, self._rows
+        np.save(path, table[np.lexsort((table["row"], table["hash"]))])
 
 
 class CitationGraph:
@@ -27,17 +54,6 @@ class CitationGraph:
 
     def __bool__(self) -> bool:
         return len(self._links) > 0
-
-    @staticmethod
-    def save(path: Path, papers: Sequence[Paper]) -> None:
-        """Write the links of `papers`: (hash of the reference, row), sorted by hash."""
-        links = [
-            (identifier_hash(_form(reference)), row)
-            for row, paper in enumerate(papers)
-            for reference in dict.fromkeys(paper.references)
-        ]
-        table = np.array(links, dtype=[("hash", "<u8"), ("row", "<i4")])
-        np.save(path, np.sort(table, order=["hash", "row"]))
 
     def citing(self, identifiers: Iterable[str]) -> Rows:
         """Return the rows of the papers whose references hold any of the identifiers, ascending."""

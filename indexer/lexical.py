@@ -1,9 +1,14 @@
-"""The lexical index: BM25 over Wayfinder's tokens, kept and memory-mapped by bm25s."""
+"""The lexical index: BM25 over Wayfinder's tokens, kept and memory-mapped by bm25s.
+
+Beside it lie the papers' tokens (`tokens.npy`, `starts.npy`): an update reads the words of new and
+changed papers only.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 
 import bm25s
@@ -19,20 +24,17 @@ B = 0.4
 MAX_QUERY_TERMS = 100
 
 Scores = npt.NDArray[np.float32]
-FILES = (
-    "data.csc.index.npy",
-    "indices.csc.index.npy",
-    "indptr.csc.index.npy",
-    "vocab.index.json",
-    "params.index.json",
-)
 
 
 class LexicalBuilder:
-    """Collects the tokens of papers one text at a time; `save` writes the index."""
+    """Collects the tokens of papers one text at a time; `save` writes the index.
 
-    def __init__(self) -> None:
-        self._vocabulary: dict[str, int] = {}
+    `base` is the index whose papers are taken over by `take`.
+    """
+
+    def __init__(self, base: LexicalIndex | None = None) -> None:
+        self._base = base
+        self._vocabulary: dict[str, int] = dict(base.vocabulary) if base else {}
         self._documents: list[npt.NDArray[np.int32]] = []
 
     def add(self, text: str) -> None:
@@ -41,15 +43,36 @@ class LexicalBuilder:
         ids = [known.setdefault(token, len(known)) for token in tokens(text)]
         self._documents.append(np.array(ids, dtype=np.int32))
 
+    def take(self, row: int) -> None:
+        """Add the paper at `row` of the base index, unchanged, as the next."""
+        if self._base is None:
+            raise ValueError("there is no base index to take papers from")
+        self._documents.append(self._base.document(row))
+
     def save(self, folder: Path) -> None:
         """Write the index into `folder`."""
-        if not self._vocabulary:
-            self._vocabulary[""] = 0
+        vocabulary, flat, starts = self._numbered_anew()
+        documents = [flat[a:b] for a, b in pairwise(starts)]
+        self._documents = []
         engine = bm25s.BM25(k1=K1, b=B, method="lucene")
-        engine.index(
-            (self._documents, self._vocabulary), create_empty_token=False, show_progress=False
-        )
+        engine.index((documents, vocabulary), create_empty_token=False, show_progress=False)
         engine.save(folder, show_progress=False)
+        np.save(folder / "tokens.npy", flat)
+        np.save(folder / "starts.npy", starts)
+
+    def _numbered_anew(
+        self,
+    ) -> tuple[dict[str, int], npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+        """Words numbered by first appearance, as if all papers had been read now; unused ones dropped."""
+        lengths = np.fromiter((len(d) for d in self._documents), np.int64, len(self._documents))
+        starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
+        flat = np.concatenate([*self._documents, np.zeros(0, np.int32)])
+        used, first = np.unique(flat, return_index=True)
+        order = used[np.argsort(first)]
+        number = np.zeros(len(self._vocabulary) + 1, dtype=np.int32)
+        number[order] = np.arange(len(order), dtype=np.int32)
+        words = list(self._vocabulary)
+        return {words[old]: i for i, old in enumerate(order)} or {"": 0}, number[flat], starts
 
 
 class LexicalIndex:
@@ -59,6 +82,17 @@ class LexicalIndex:
         self._engine = bm25s.BM25.load(folder, mmap=True, show_progress=False)
         self._vocabulary: dict[str, int] = self._engine.vocab_dict
         self.n_papers = int(self._engine.scores["num_docs"])
+        self._tokens = np.load(folder / "tokens.npy", mmap_mode="r")
+        self._starts = np.load(folder / "starts.npy", mmap_mode="r")
+
+    @property
+    def vocabulary(self) -> dict[str, int]:
+        """The number of each word."""
+        return self._vocabulary
+
+    def document(self, row: int) -> npt.NDArray[np.int32]:
+        """The numbers of a paper's words, in order."""
+        return np.asarray(self._tokens[self._starts[row] : self._starts[row + 1]])
 
     def scores(self, query: str) -> Scores:
         """Return the BM25 score of every paper, `(n_papers,)` float32; zeros if no word is known."""

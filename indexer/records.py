@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date
 from urllib.parse import quote
 
 from indexer.clean import plain_text
@@ -49,6 +51,10 @@ class Paper:
     citation_count: int | None = None
     references: tuple[str, ...] = ()
     facilities: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()  # further bibcodes, arXiv ids and DOIs of the same paper
+    bibgroups: tuple[str, ...] = ()
+    objects: tuple[str, ...] = ()
+    concepts: tuple[str, ...] = ()  # assigned by others, kept apart from the paper's own keywords
 
     @property
     def plain_title(self) -> str:
@@ -66,8 +72,8 @@ class Paper:
 
     @property
     def identifiers(self) -> tuple[str, ...]:
-        """All identifiers that find this paper: bibcode, arXiv id, DOI (those that are known)."""
-        return tuple(i for i in (self.bibcode, self.arxiv_id, self.doi) if i)
+        """All identifiers that find this paper: bibcode, arXiv id, DOI (if known), then the aliases."""
+        return (*(i for i in (self.bibcode, self.arxiv_id, self.doi) if i), *self.aliases)
 
     @property
     def id(self) -> str:
@@ -164,25 +170,77 @@ def family_name(author: str) -> str:
 
 def title_key(paper: Paper) -> str:
     """Title, first author and year folded to letters and digits: equal for one paper seen twice."""
+    return f"{title_letters(paper)}|{paper.year or ''}"
+
+
+def title_letters(paper: Paper) -> str:
+    """Title and first author folded to letters and digits."""
     first = family_name(paper.authors[0]) if paper.authors else ""
-    letters = re.sub(r"[\W_]+", "", f"{paper.plain_title}|{first}".casefold())
-    return f"{letters}|{paper.year or ''}"
+    return re.sub(r"[\W_]+", "", f"{paper.plain_title}|{first}".casefold())
+
+
+class NotAPaper(Exception):
+    """A record that cannot become a paper; the message is the reason that is counted."""
 
 
 @dataclass
-class IngestReport:
-    """What became of every record read: read = indexed + merged + skipped."""
+class Harvest:
+    """What one source gave at one time: kept in the manifest, shown by `index status`.
 
+    `found` is how many papers the source promised (None where it does not say), `digest` the sha256
+    of the records: the same records of the same source count once, however often they are given.
+    """
+
+    source: str
+    harvested: str  # ISO date: as of when the source was read
     read: int = 0
-    indexed: int = 0
-    merged: int = 0
+    found: int | None = None
     skipped: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
+    digest: str = ""
 
     def skip(self, reason: str, example: str) -> None:
         """Count a record kept out; the first example of each reason is kept."""
         self.skipped[reason] += 1
         self.examples.setdefault(reason, example[:200])
+
+    @property
+    def kept(self) -> int:
+        """How many of its records went into papers."""
+        return self.read - sum(self.skipped.values())
+
+
+@dataclass
+class IngestReport:
+    """What became of every record read: read = indexed + merged + skipped.
+
+    An update counts what it read itself; `indexed` are then the papers it added.
+    """
+
+    harvests: list[Harvest] = field(default_factory=list)
+    indexed: int = 0
+    merged: int = 0
+    tell: Callable[[str], None] = lambda text: None  # remarks for people while a source is read
+
+    def begin(self, source: str, harvested: date | None = None) -> Harvest:
+        """Open the account of a source; what is read from here on belongs to it."""
+        self.harvests.append(Harvest(source, (harvested or date.today()).isoformat()))
+        return self.harvests[-1]
+
+    @property
+    def read(self) -> int:
+        """Records read from all sources."""
+        return sum(harvest.read for harvest in self.harvests)
+
+    @property
+    def skipped(self) -> Counter[str]:
+        """Records kept out, by reason."""
+        return sum((harvest.skipped for harvest in self.harvests), Counter())
+
+    @property
+    def examples(self) -> dict[str, str]:
+        """The first example of each reason."""
+        return {r: e for h in reversed(self.harvests) for r, e in h.examples.items()}
 
     @property
     def balanced(self) -> bool:

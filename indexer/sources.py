@@ -12,19 +12,26 @@ import json
 import math
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from indexer import config
 from indexer.errors import SourceError
-from indexer.records import IngestReport, Paper, normalise_arxiv_id, normalise_doi
+from indexer.journal import Journals
+from indexer.records import IngestReport, NotAPaper, Paper, normalise_arxiv_id, normalise_doi
 from indexer.sources_ads import read_ads
+from indexer.sources_arxiv import read_arxiv, snapshot_records
 from indexer.sources_bibtex import bibtex_records
+from indexer.sources_graph import graph_records
+from indexer.sources_lfs import refuse_pointer
 
 CSV_ROWS = 5_000
 PARQUET_ROWS = 2_000
 MAX_LINE_BYTES = 64 << 20
+SCHEMES = (
+    "a file, `starter`, `ads:QUERY`, `arxiv:CATEGORY`, `arxiv-snapshot:FILE` or `astro-ph-kg:DIR`"
+)
 EARLIEST_YEAR, LATEST_YEAR = 1500, 2100
 WANTED = (
     "bibcode, arxiv_id, doi, title, abstract, authors, year, date, journal, doctype, keywords, "
@@ -52,39 +59,44 @@ _JOURNALS = {
 Record = Mapping[str, Any]
 
 
-class NotAPaper(Exception):
-    """A record that cannot become a paper; the message is the reason that is counted."""
+def read_source(
+    source: str, report: IngestReport, *, title_only: bool = False, journals: Journals | None = None
+) -> Generator[Paper, None, None]:
+    """Yield the papers of `source`: a file, `starter` or `SCHEME:REST`; count each record in `report`.
 
-
-def read_source(source: str, report: IngestReport) -> Iterator[Paper]:
-    """Yield the papers of `source`: a file, `starter`, or `ads:QUERY`; count each record in `report`.
+    `title_only` takes papers without an abstract too. `journals` keeps the pages of a harvest over the
+    network, so that a killed one goes on.
 
     Raises:
         SourceError: the source cannot be read at all.
-        MissingCredential, RemoteError: see `indexer.sources_ads.read_ads`.
+        MissingCredential, RemoteError: see the reader of its scheme.
     """
-    for record in _records(source, report):
-        report.read += 1
+    harvest = report.begin(source)
+    for record in _records(source, report, journals or Journals()):
+        harvest.read += 1
         if isinstance(record, NotAPaper):
-            report.skip(str(record), f"{source}")
+            harvest.skip(str(record), source)
             continue
         try:
-            yield paper_from_mapping(record)
+            yield paper_from_mapping(record, title_only=title_only)
         except NotAPaper as reason:
-            report.skip(str(reason), _describe(record))
+            harvest.skip(str(reason), _describe(record))
 
 
-def paper_from_mapping(record: Record) -> Paper:
+def paper_from_mapping(record: Record, *, title_only: bool = False) -> Paper:
     """Return the paper that a record describes; fields that make no sense are left out.
 
+    A record with `"enriches": True` adds to a paper of another source and needs neither title nor abstract.
+
     Raises:
-        NotAPaper: it has no title or no abstract.
+        NotAPaper: it has no title, or no abstract (unless `title_only`).
     """
     title, abstract = _text(record.get("title")), _text(record.get("abstract"))
-    if not title:
-        raise NotAPaper("no title")
-    if not abstract:
-        raise NotAPaper("no abstract")
+    if record.get("enriches") is not True:
+        if not title:
+            raise NotAPaper("no title")
+        if not abstract and not title_only:
+            raise NotAPaper("no abstract")
     date = _date(record.get("date"))
     year = _year(record.get("year"))
     journal = _text(record.get("journal"))
@@ -95,7 +107,7 @@ def paper_from_mapping(record: Record) -> Paper:
         bibcode=_text(record.get("bibcode")) or None,
         arxiv_id=normalise_arxiv_id(arxiv_id) or None,
         doi=normalise_doi(doi) or None,
-        authors=_list(record.get("authors"), separator=";"),
+        authors=_list(record.get("authors") or record.get("first_author"), separator=";"),
         year=year if year is not None else _year(date),
         date=date,
         journal=_JOURNALS.get(journal, journal) or None,
@@ -105,19 +117,27 @@ def paper_from_mapping(record: Record) -> Paper:
         citation_count=_count(record.get("citation_count")),
         references=_list(record.get("references"), separator=";"),
         facilities=_list(record.get("facilities"), separator=";"),
+        aliases=_list(record.get("aliases"), separator=";"),
+        bibgroups=_list(record.get("bibgroups"), separator=";"),
+        objects=_list(record.get("objects"), separator=";"),
+        concepts=_list(record.get("concepts"), separator=";"),
     )
 
 
-def _records(source: str, report: IngestReport) -> Iterator[Record | NotAPaper]:
+def _records(source: str, report: IngestReport, journals: Journals) -> Iterator[Record | NotAPaper]:
+    scheme, colon, rest = source.partition(":")
     if source == "starter":
         return _json_lines(config.STARTER_CORPUS)
-    scheme, colon, rest = source.partition(":")
     if colon and scheme == "ads":
-        return read_ads(rest, report)
+        return read_ads(rest, report, journal=journals.open(source))
+    if colon and scheme == "arxiv":
+        return read_arxiv(rest, report, journal=journals.open(source))
+    if colon and scheme == "arxiv-snapshot":
+        return _readable(rest, snapshot_records(rest, _lines))
+    if colon and scheme == "astro-ph-kg":
+        return _readable(rest, graph_records(Path(rest), _lines))
     if colon and len(scheme) > 1 and not Path(source).exists():
-        raise SourceError(
-            f"{source!r} has the unknown scheme {scheme!r}: give a file, `starter` or `ads:QUERY`."
-        )
+        raise SourceError(f"{source!r} has the unknown scheme {scheme!r}: give {SCHEMES}.")
     return _file_records(Path(source))
 
 
@@ -126,22 +146,23 @@ def _file_records(path: Path) -> Iterator[Record | NotAPaper]:
         raise SourceError(f"There is no file {path}.")
     if path.is_dir():
         raise SourceError(f"{path} is a directory: name a file ({', '.join(READERS)}).")
+    refuse_pointer(path)
     if path.stat().st_size == 0:
         raise SourceError(f"{path} is empty.")
     for ending, reader in READERS.items():
         if path.name.lower().endswith(ending):
-            return _readable(path, reader)
+            return _readable(path, reader(path))
     raise SourceError(f"{path} has an ending that is not known: expected {', '.join(READERS)}.")
 
 
 def _readable(
-    path: Path, reader: Callable[[Path], Iterator[Record | NotAPaper]]
+    place: Path | str, records: Iterator[Record | NotAPaper]
 ) -> Iterator[Record | NotAPaper]:
-    """The records of `reader`, its operating-system errors in words."""
+    """The records of a place, its operating-system errors in words."""
     try:
-        yield from reader(path)
+        yield from records
     except OSError as error:
-        raise SourceError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise SourceError(f"{place} cannot be read: {error.strerror or error}.") from error
 
 
 def _json_lines(path: Path) -> Iterator[Record | NotAPaper]:

@@ -1,13 +1,16 @@
 """Papers from NASA ADS through the `ads` package: all fields in the search call, page after page.
 
-The package builds the query, holds the session and parses the answer; time-outs, retries and the
-check that everything promised has arrived are here, because it has none.
+The package builds the query, holds the session and parses the answer; time-outs, retries, quota and the
+check that everything promised has arrived are here, because it has none. Each page goes into a journal,
+so that a killed harvest goes on where it was.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import ads
@@ -18,13 +21,13 @@ from ads.search import SolrResponse
 
 from indexer import config
 from indexer.errors import MissingCredential, RemoteError, SourceError
+from indexer.journal import Journal
 from indexer.records import IngestReport
 
 ROWS_A_PAGE = 2000
 TIMEOUT_SECONDS = 60.0
 ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 2.0
-LONGEST_PAUSE_SECONDS = 120.0
 FIELDS = [
     "bibcode",
     "identifier",
@@ -44,53 +47,89 @@ FIELDS = [
     "reference",
     "facility",
     "bibgroup",
+    "object",
+    "nedid",
 ]
+_BIBCODE = re.compile(r"^\d{4}[A-Za-z&.\d]{15}$")
 
 
 def read_ads(
-    query: str, report: IngestReport, *, endpoint: str = SEARCH_URL
+    query: str, report: IngestReport, *, journal: Journal, endpoint: str | None = None
 ) -> Iterator[dict[str, Any]]:
     """Yield a record per paper that ADS finds for `query`, until all that it promised has come.
 
     Raises:
         MissingCredential: no token is set.
         SourceError: ADS rejects the query or the token.
-        RemoteError: ADS failed after retries, or gave fewer papers than it promised.
+        RemoteError: ADS failed after retries, its quota is used up for long, or papers are missing.
     """
     token = config.ads_token()
-    if not token:
-        raise MissingCredential(
-            "Reading from ADS needs a token: get one at https://ui.adsabs.harvard.edu/user/settings/token "
-            "and set ADS_API_TOKEN (or write it to ~/.ads/dev_key)."
-        )
     if not query.strip():
         raise SourceError(
             "`ads:` needs a query, such as ads:'abs:\"tidal disruption\" year:2020-2026'."
         )
-    search = ads.SearchQuery(q=query, fl=FIELDS, sort="id asc", rows=ROWS_A_PAGE, token=str(token))
-    n_seen, seen = 0, set()
-    while True:
-        page = _page(search, endpoint)
-        for document in page.docs:
-            if document.get("bibcode") not in seen:
-                seen.add(document.get("bibcode"))
-                n_seen += 1
-                yield _record(document)
-        cursor = page.json.get("nextCursorMark")
-        if not page.docs or cursor in (None, search.query["cursorMark"]):
-            break
-        search.query["cursorMark"] = cursor
-    if n_seen < page.numFound:
-        raise RemoteError(
-            f"ADS promised {page.numFound:,} papers for {query!r} and sent {n_seen:,}: "
-            f"{page.numFound - n_seen:,} are missing; try again."
+    harvest = report.harvests[-1] if report.harvests else report.begin(f"ads:{query}")
+    harvest.harvested = journal.state.begun
+    seen: set[str] = set()
+    for record in journal.records():
+        seen.add(str(record["bibcode"]))
+        yield record
+    if seen:
+        report.tell(f"ADS: going on after {len(seen):,} papers of a harvest begun {journal.begun}.")
+    if not journal.state.complete:
+        if not token:
+            raise MissingCredential(
+                "Reading from ADS needs a token: get one at https://ui.adsabs.harvard.edu/user/settings/token "
+                "and set ADS_API_TOKEN (or write it to ~/.ads/dev_key)."
+            )
+        search = ads.SearchQuery(
+            q=query, fl=FIELDS, sort="id asc", rows=ROWS_A_PAGE, token=str(token)
         )
+        yield from _harvest(
+            search, seen, journal, report, endpoint or config.ads_url() or SEARCH_URL
+        )
+    harvest.found = journal.state.found
 
 
-def _page(search: ads.SearchQuery, endpoint: str) -> SolrResponse:
+def _harvest(
+    search: ads.SearchQuery, seen: set[str], journal: Journal, report: IngestReport, endpoint: str
+) -> Iterator[dict[str, Any]]:
+    """The pages that are not in the journal; read once more from the start where ADS grew meanwhile."""
+    promised = journal.state.found
+    grew = False
+    for again in (False, True):
+        if again and not grew:
+            break
+        search.query["cursorMark"] = (journal.state.cursor if not again else "") or "*"
+        while True:
+            page = _page(search, endpoint, report)
+            grew = grew or (promised is not None and page.numFound > promised)
+            promised = page.numFound
+            new = [d for d in page.docs if d.get("bibcode") and d["bibcode"] not in seen]
+            records = list({d["bibcode"]: _record(d) for d in new}.values())
+            seen.update(str(record["bibcode"]) for record in records)
+            cursor = page.json.get("nextCursorMark")
+            journal.add(records, cursor=cursor or journal.state.cursor, found=promised)
+            report.tell(f"ADS: {len(seen):,} of {promised:,}{_quota(page)}")
+            yield from records
+            if not page.docs or cursor in (None, search.query["cursorMark"]):
+                break
+            search.query["cursorMark"] = cursor
+        if len(seen) >= promised:
+            journal.finish()
+            return
+    journal.restart()
+    raise RemoteError(
+        f"ADS promised {promised:,} papers for {search.query['q']!r} and sent {len(seen):,}: "
+        f"{(promised or 0) - len(seen):,} are missing; run the command again, it asks for all pages anew."
+    )
+
+
+def _page(search: ads.SearchQuery, endpoint: str, report: IngestReport) -> SolrResponse:
     pause = FIRST_PAUSE_SECONDS
     problem = ""
     for attempt in range(1, ATTEMPTS + 1):
+        wait = pause
         try:
             response = search.session.get(endpoint, params=search.query, timeout=TIMEOUT_SECONDS)
         except requests.RequestException as error:
@@ -100,45 +139,104 @@ def _page(search: ads.SearchQuery, endpoint: str) -> SolrResponse:
         else:
             if response.ok:
                 try:
-                    return SolrResponse.load_http_response(response)
-                except (ValueError, SolrResponseParseError):
+                    return _parsed(response)
+                except (ValueError, KeyError, TypeError, AttributeError, SolrResponseParseError):
                     problem = "an answer that is not ADS's JSON"
-            elif response.status_code in (401, 403):
-                raise SourceError(
-                    f"ADS refuses the token (HTTP {response.status_code}): make a new one at its user settings page."
-                )
-            elif response.status_code == 429:
-                problem = "the day's quota is used up (HTTP 429)"
-                pause = _seconds_until_reset(response.headers, pause)
-            elif response.status_code < 500:
-                raise SourceError(
-                    f"ADS rejects the query (HTTP {response.status_code}): {search.query['q']!r}."
-                )
             else:
-                problem = f"HTTP {response.status_code}"
-        if attempt < ATTEMPTS and pause <= LONGEST_PAUSE_SECONDS:
-            time.sleep(pause)
+                problem = _problem(response, search)
+                wait = _seconds_to_wait(response, pause)
+        if attempt < ATTEMPTS:
+            report.tell(f"ADS: {problem}; trying again in {wait:,.0f} s.")
+            time.sleep(wait)
             pause *= 2
-        else:
-            break
-    raise RemoteError(f"ADS did not answer after {attempt} attempts: {problem}. Try again later.")
+    raise RemoteError(
+        f"ADS did not answer after {ATTEMPTS} attempts: {problem}. Run the command again later: it goes on at this page."
+    )
 
 
-def _seconds_until_reset(headers: Mapping[str, str], fallback: float) -> float:
-    """Seconds that a 429 asks to wait: Retry-After, or ADS's X-RateLimit-Reset (Unix time)."""
+def _parsed(response: requests.Response) -> SolrResponse:
+    page = SolrResponse.load_http_response(response)
+    if not isinstance(page.docs, list) or not isinstance(page.numFound, int):
+        raise TypeError("docs and numFound are missing")
+    return page
+
+
+def _problem(response: requests.Response, search: ads.SearchQuery) -> str:
+    """What a refused request means, in words, where trying again may help.
+
+    Raises:
+        SourceError: trying again cannot help.
+    """
+    status = response.status_code
+    if status in (401, 403):
+        raise SourceError(
+            f"ADS refuses the token (HTTP {status}): make a new one at its user settings page."
+        )
+    if status == 429:
+        return "the day's quota is used up (HTTP 429)"
+    if status < 500 and status != 408:
+        raise SourceError(
+            f"ADS rejects the query (HTTP {status}): {search.query['q']!r}. {_reason(response)}"
+        )
+    return f"HTTP {status}"
+
+
+def _reason(response: requests.Response) -> str:
+    """What ADS says is wrong with a query, if it does."""
+    try:
+        error = response.json()["error"]
+        text = str(error["msg"] if isinstance(error, dict) else error)
+    except (ValueError, KeyError, TypeError):
+        return "Try the query at https://ui.adsabs.harvard.edu first."
+    return f"ADS says: {text[:300]}"
+
+
+def _seconds_to_wait(response: requests.Response, pause: float) -> float:
+    """The pause, or for a 429 what its headers ask for: Retry-After, or X-RateLimit-Reset (Unix time).
+
+    The reset is compared with the server's own clock where it gives it: this machine's may be wrong.
+
+    Raises:
+        RemoteError: that is longer than a harvest waits.
+    """
+    if response.status_code not in (429, 503):
+        return pause
+    headers, wait = response.headers, pause
     try:
         if "Retry-After" in headers:
-            return max(0.0, float(headers["Retry-After"]))
-        if "X-RateLimit-Reset" in headers:
-            return max(0.0, float(headers["X-RateLimit-Reset"]) - time.time())
+            wait = max(0.0, float(headers["Retry-After"]))
+        elif "X-RateLimit-Reset" in headers:
+            wait = max(0.0, float(headers["X-RateLimit-Reset"]) - _server_time(headers)) + 1.0
     except ValueError:
-        pass
-    return fallback
+        return pause
+    longest = config.max_wait_seconds()
+    if wait > longest:
+        raise RemoteError(
+            f"ADS's quota is used up and reset in {wait / 3600:.1f} hours, a harvest waits {longest / 3600:.1f} at most "
+            "(WAYFINDER_MAX_WAIT_SECONDS): run the command again then, it goes on at this page."
+        )
+    return wait
+
+
+def _server_time(headers: Mapping[str, str]) -> float:
+    try:
+        return parsedate_to_datetime(headers["Date"]).timestamp()
+    except (KeyError, TypeError, ValueError):
+        return time.time()
+
+
+def _quota(page: SolrResponse) -> str:
+    limits = page.get_ratelimits()
+    if not limits.get("remaining"):
+        return ""
+    of = f" of {int(limits['limit']):,}" if str(limits.get("limit", "")).isdigit() else ""
+    return f" ({limits['remaining']}{of} requests of today's quota left)"
 
 
 def _record(document: Mapping[str, Any]) -> dict[str, Any]:
-    identifiers = document.get("identifier") or []
-    arxiv_id = next((i for i in identifiers if str(i).lower().startswith("arxiv:")), None)
+    identifiers = [str(i) for i in document.get("identifier") or []]
+    identifiers += [str(i) for i in document.get("alternate_bibcode") or []]
+    arxiv_id = next((i for i in identifiers if i.lower().startswith("arxiv:")), None)
     return {
         "bibcode": document.get("bibcode"),
         "arxiv_id": arxiv_id,
@@ -155,4 +253,8 @@ def _record(document: Mapping[str, Any]) -> dict[str, Any]:
         "citation_count": document.get("citation_count"),
         "references": document.get("reference"),
         "facilities": document.get("facility"),
+        "bibgroups": document.get("bibgroup"),
+        "objects": document.get("object")
+        or [str(name).replace("_", " ") for name in document.get("nedid") or []],
+        "aliases": [i for i in dict.fromkeys(identifiers) if _BIBCODE.match(i)],
     }

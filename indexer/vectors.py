@@ -2,7 +2,8 @@
 
 Two append-only files per encoder, `keys.bin` (sha256 of the text, 32 bytes each) and `vectors.f16`
 (one fp16 row each). Vectors are written before their keys, and what has no key is cut off at the
-next opening, so a killed build loses at most the batch it was in.
+next opening, so a killed build loses at most the batch it was in. The lock is held while a batch is
+added, not while it is encoded: builds that run at the same time do not wait for each other.
 """
 
 from __future__ import annotations
@@ -40,33 +41,41 @@ def cached_vectors(
     text_of: Callable[[int], str],
     *,
     directory: Path | None = None,
+    given: tuple[npt.NDArray[np.uint8], HalfVectors] | None = None,
     progress: Progress = lambda done, total: None,
 ) -> HalfVectors:
     """Return the fp16 unit vectors of texts 0..n-1, `(n, dimension)`, encoding those not yet cached.
 
     `keys[i]` and `lengths[i]` belong to `text_of(i)`, which is called only for what is missing,
-    short texts first. `progress(done, total)` counts the missing ones.
+    short texts first. `given` are keys `(m, 32)` and vectors `(m, dimension)` of an earlier index, taken
+    as they are. `progress(done, total)` counts the missing ones.
 
     Raises:
         StorageError: the cache cannot be written.
         EncoderError: the encoder returned vectors that are not finite.
     """
-    slug = re.sub(r"[^A-Za-z0-9.-]+", "_", f"{encoder.id}-{encoder.weights_sha256[:12]}").strip(
-        "-_"
-    )
-    folder = (directory or config.cache_dir() / "vectors") / slug
+    folder = vector_folder(encoder, directory)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / "lock"):
-            rows = _consistent_rows(folder, encoder.dimension)
-            missing = {key: i for i, key in enumerate(keys) if key not in rows}
-            order = sorted(missing.values(), key=lambda i: (lengths[i], keys[i]))
-            _append(folder, encoder, order, keys, text_of, rows, progress)
+            n_rows = _whole_rows(folder, encoder.dimension)
+            known = (folder / "keys.bin").read_bytes()[: n_rows * KEY_BYTES]
+        rows = {key: i for i, key in enumerate(_split(known))}
+        if given is not None:
+            _copy(folder, encoder.dimension, given, set(keys), rows)
+        missing = {key: i for i, key in enumerate(keys) if key not in rows}
+        order = sorted(missing.values(), key=lambda i: (lengths[i], keys[i]))
+        progress(0, len(order))
+        for start in range(0, len(order), BATCH_TEXTS):
+            batch = order[start : start + BATCH_TEXTS]
+            vectors = _encoded(encoder, [text_of(i) for i in batch])
+            _append(folder, encoder.dimension, [keys[i] for i in batch], vectors, rows)
+            progress(start + len(batch), len(order))
         if not rows:
             return np.zeros((len(keys), encoder.dimension), dtype=np.float16)
-        stored = np.memmap(folder / "vectors.f16", dtype=np.float16, mode="r").reshape(
-            -1, encoder.dimension
-        )
+        content = np.memmap(folder / "vectors.f16", dtype=np.float16, mode="r")
+        n_whole = len(content) // encoder.dimension
+        stored = content[: n_whole * encoder.dimension].reshape(-1, encoder.dimension)
         return np.asarray(stored[[rows[key] for key in keys]])
     except OSError as error:
         raise StorageError(
@@ -75,45 +84,70 @@ def cached_vectors(
         ) from error
 
 
-def _consistent_rows(folder: Path, dimension: int) -> dict[bytes, int]:
-    """Cut both files to the rows that are whole in both; return the row of each key."""
-    keys, vectors = folder / "keys.bin", folder / "vectors.f16"
-    for path in (keys, vectors):
-        path.touch()
-    row_bytes = 2 * dimension
-    n_rows = min(keys.stat().st_size // KEY_BYTES, vectors.stat().st_size // row_bytes)
-    os.truncate(keys, n_rows * KEY_BYTES)
-    os.truncate(vectors, n_rows * row_bytes)
-    content = keys.read_bytes()
-    return {content[i * KEY_BYTES : (i + 1) * KEY_BYTES]: i for i in range(n_rows)}
+def vector_folder(encoder: Encoder, directory: Path | None = None) -> Path:
+    """Where the vectors of an encoder are kept."""
+    slug = re.sub(r"[^A-Za-z0-9.-]+", "_", f"{encoder.id}-{encoder.weights_sha256[:12]}")
+    return (directory or config.cache_dir() / "vectors") / slug.strip("-_")
+
+
+def _encoded(encoder: Encoder, texts: list[str]) -> HalfVectors:
+    vectors = encoder.encode(texts)
+    if not np.isfinite(vectors).all():
+        raise EncoderError(
+            f"Encoder {encoder.id!r} returned vectors that are not finite; none of this batch was kept."
+        )
+    return vectors.astype(np.float16)
 
 
 def _append(
     folder: Path,
-    encoder: Encoder,
-    order: Sequence[int],
+    dimension: int,
     keys: Sequence[bytes],
-    text_of: Callable[[int], str],
+    vectors: HalfVectors,
     rows: dict[bytes, int],
-    progress: Progress,
 ) -> None:
-    """Encode the texts in `order`, a batch at a time, and add them to the files and to `rows`."""
-    progress(0, len(order))
+    """Add vectors to the files and to `rows`; other builds may add in between."""
     with (
+        FileLock(folder / "lock"),
         (folder / "vectors.f16").open("ab") as vector_file,
         (folder / "keys.bin").open("ab") as key_file,
     ):
-        for start in range(0, len(order), BATCH_TEXTS):
-            batch = order[start : start + BATCH_TEXTS]
-            vectors = encoder.encode([text_of(i) for i in batch])
-            if not np.isfinite(vectors).all():
-                raise EncoderError(
-                    f"Encoder {encoder.id!r} returned vectors that are not finite; none of this batch was kept."
-                )
-            vector_file.write(vectors.astype(np.float16).tobytes())
-            vector_file.flush()
-            key_file.write(b"".join(keys[i] for i in batch))
-            key_file.flush()
-            for i in batch:
-                rows[keys[i]] = len(rows)
-            progress(start + len(batch), len(order))
+        n_rows = _whole_rows(folder, dimension)
+        vector_file.write(vectors.tobytes())
+        vector_file.flush()
+        key_file.write(b"".join(keys))
+        key_file.flush()
+    rows.update({key: n_rows + i for i, key in enumerate(keys)})
+
+
+def _copy(
+    folder: Path,
+    dimension: int,
+    given: tuple[npt.NDArray[np.uint8], HalfVectors],
+    wanted: set[bytes],
+    rows: dict[bytes, int],
+) -> None:
+    """Add to the cache what an earlier index has and it lacks: an index made on another machine."""
+    lacking = {
+        key: i
+        for i, key in enumerate(_split(given[0].tobytes()))
+        if key in wanted and key not in rows
+    }
+    if lacking:
+        _append(folder, dimension, list(lacking), given[1][list(lacking.values())], rows)
+
+
+def _whole_rows(folder: Path, dimension: int) -> int:
+    """Cut both files to the rows that are whole in both, and return how many; hold the lock."""
+    keys, vectors = folder / "keys.bin", folder / "vectors.f16"
+    for path in (keys, vectors):
+        path.touch()
+    n_rows = min(keys.stat().st_size // KEY_BYTES, vectors.stat().st_size // (2 * dimension))
+    for path, row_bytes in ((keys, KEY_BYTES), (vectors, 2 * dimension)):
+        if path.stat().st_size != n_rows * row_bytes:
+            os.truncate(path, n_rows * row_bytes)
+    return n_rows
+
+
+def _split(keys: bytes) -> list[bytes]:
+    return [keys[i : i + KEY_BYTES] for i in range(0, len(keys), KEY_BYTES)]

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.clean import plain_text
+from indexer.tokens import tokens
 
 
 @pytest.mark.parametrize(
@@ -70,3 +71,43 @@ def test_any_markup_is_taken_and_words_survive(pieces: list[str]) -> None:
     assert plain_text("".join(pieces)).count("word") <= pieces.count("word")
     surrounded = f"alpha {''.join(pieces)} omega"
     assert plain_text(surrounded).startswith("alpha")
+
+
+WORDS = st.text("abcdefghkmpqvwxyz", min_size=5, max_size=9)
+WRAPPINGS = (
+    "{}", "<SUP>{}</SUP>", "<SUB>{}</SUB>", "<sup>{}</sup>", "<ASTROBJ>{}</ASTROBJ>", "<i>{}</i>", "<A href='x'>{}</A>",
+    "<mml:math><mml:mrow><mml:mi>{}</mml:mi></mml:mrow></mml:math>", "<mml:msup><mml:mi>{}</mml:mi><mml:mn>2</mml:mn></mml:msup>",
+    "<inline-formula><tex-math>{}</tex-math></inline-formula>", "<math><mi>{}</mi></math>", "<jats:italic>{}</jats:italic>",
+    "$\\mathrm{{{}}}$", "$x_{{\\rm {}}}$", "$\\text{{{}}}^2$", "\\textit{{{}}}", "\\emph{{{}}}", "{{\\it {}}}", "\\textbf{{{}}}",
+    "``{}''", "({})", "{}~", "{},", "&quot;{}&quot;", "&lt;{}&gt;", "[{}]", "$\\sim$ {}", "\\(\\mathit{{{}}}\\)",
+)  # fmt: skip
+BETWEEN = (
+    " ",
+    " &amp; ",
+    " $\\alpha$ ",
+    ' \\"o ',
+    " 25\\% ",
+    " ~10 ",
+    " -- ",
+    " < 3 ",
+    " &#945; ",
+    " \\& ",
+    "\n",
+)
+
+
+@given(st.data())
+def test_no_word_is_lost_whatever_it_is_wrapped_in(data: st.DataObject) -> None:
+    words = data.draw(st.lists(WORDS, min_size=1, max_size=6))
+    text = ""
+    for word in words:
+        wrapped = word
+        for wrapping in data.draw(st.lists(st.sampled_from(WRAPPINGS), max_size=2)):
+            wrapped = wrapping.format(wrapped)
+        text += data.draw(st.sampled_from(BETWEEN)) + wrapped
+    plain = plain_text(text)
+    for word in words:
+        assert word in plain, (text, plain)
+    assert "<mml" not in plain
+    assert "ASTROBJ" not in plain
+    assert tokens(plain)

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from dataclasses import replace
 from datetime import date
@@ -17,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from indexer.authors import author_key
 from indexer.build import build_index
 from indexer.encoder import load_encoder
 from indexer.errors import (
@@ -29,17 +31,16 @@ from indexer.errors import (
     UserError,
 )
 from indexer.records import Paper, family_name
+from indexer.snapshots import build_lock
 from indexer.store import (
     SCHEMA_VERSION,
     Index,
-    author_key,
-    build_lock,
     check_encoder,
     open_index,
     read_manifest,
     verify_parts,
 )
-from indexer.weights import impact, recency
+from indexer.weights import impact, pathfinder_impact, pathfinder_recency, recency
 from tests.papers import AS_OF, PAPERS, build_small_index, write_jsonl
 
 
@@ -141,7 +142,10 @@ def test_a_newer_schema_and_another_encoder_are_refused(index_dir: Path) -> None
         check_encoder(other, load_encoder("minilm"))
 
 
-def test_a_full_disk_leaves_the_old_index_and_no_litter(index_dir: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("n_bytes", [1_000, 9_000, 20_000, 100_000, 200_000, 300_000])
+def test_a_full_disk_leaves_the_old_index_and_no_litter(
+    index_dir: Path, tmp_path: Path, n_bytes: int
+) -> None:
     rows = [
         {
             **PAPERS[0],
@@ -159,7 +163,7 @@ def test_a_full_disk_leaves_the_old_index_and_no_litter(index_dir: Path, tmp_pat
     )  # vectors cached: only writing is left
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
     try:
         with pytest.raises(StorageError, match="cannot be written.*untouched"):
             build_index([str(source)], index_dir, encoder=load_encoder("minilm"))
@@ -169,6 +173,59 @@ def test_a_full_disk_leaves_the_old_index_and_no_litter(index_dir: Path, tmp_pat
     assert read_manifest(index_dir) == before
     open_index(index_dir)
     assert not list(tmp_path.glob(".index.building*"))
+
+
+def test_each_part_that_cannot_be_written_is_a_storage_error(
+    index_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_jsonl(tmp_path / "one.jsonl", PAPERS[:3])
+    before = read_manifest(index_dir)
+    for part in before.parts:
+        with monkeypatch.context() as patch:
+            patch.setattr(tempfile, "mkdtemp", lambda part=part, **how: _full_at(part, **how))
+            with pytest.raises(StorageError, match="cannot be written.*untouched"):
+                build_index([str(source)], index_dir, encoder=load_encoder("minilm"), as_of=AS_OF)
+        assert read_manifest(index_dir) == before
+        open_index(index_dir)
+        assert not list(tmp_path.glob(".index.building*"))
+
+
+def _full_at(part: str, prefix: str, dir: Path) -> str:
+    """A folder to build in where one part lies on a device that is always full."""
+    folder = dir / f"{prefix}full"
+    folder.mkdir()
+    top = part.split("/", maxsplit=1)[0]
+    if top == part:
+        (folder / part).symlink_to("/dev/full")
+    else:
+        (folder / top).symlink_to("/dev/full")
+    return str(folder)
+
+
+def test_a_place_that_cannot_be_written_is_a_storage_error(tmp_path: Path) -> None:
+    source = write_jsonl(tmp_path / "one.jsonl", PAPERS[:3])
+    with pytest.raises(StorageError, match="/proc/wayfinder/index cannot be written"):
+        build_index([str(source)], Path("/proc/wayfinder/index"), encoder=load_encoder("minilm"))
+
+
+def test_papers_from_1800_and_from_next_year_are_papers(tmp_path: Path) -> None:
+    rows = [
+        {**PAPERS[0], "year": 1800, "date": None},
+        {**PAPERS[1], "year": 2027, "date": "2027-02-01"},
+    ]
+    build_index(
+        [str(write_jsonl(tmp_path / "p.jsonl", rows))],
+        tmp_path / "i",
+        encoder=load_encoder("minilm"),
+        as_of=AS_OF,
+    )
+    index = open_index(tmp_path / "i")
+    assert index.year.tolist() == [1800, 2027]
+    np.testing.assert_allclose(
+        recency(index.decimal_year, as_of=index.manifest.as_of_year, half_life_years=5),
+        [0, 1],
+        atol=1e-6,
+    )
 
 
 def test_what_a_killed_build_left_is_cleared_away(index_dir: Path, tmp_path: Path) -> None:
@@ -210,7 +267,7 @@ def test_a_rebuild_replaces_while_readers_read(index_dir: Path, tmp_path: Path) 
             except Exception as error:
                 failures.append(error)
 
-    reader = threading.Thread(target=read)
+    reader = threading.Thread(target=read, daemon=True)
     reader.start()
     for _ in range(5):
         build_index([str(source)], index_dir, encoder=load_encoder("minilm"), as_of=AS_OF)
@@ -224,7 +281,7 @@ def test_a_rebuild_replaces_while_readers_read(index_dir: Path, tmp_path: Path) 
 
 def test_two_builds_at_once_and_foreign_directories_are_refused(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    code = f"from pathlib import Path; from indexer.store import build_lock\nwith build_lock(Path({str(out)!r})): pass"
+    code = f"from pathlib import Path; from indexer.snapshots import build_lock\nwith build_lock(Path({str(out)!r})): pass"
     with build_lock(out):
         other = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=False
@@ -287,6 +344,25 @@ def test_weights_follow_their_formulas() -> None:
     citations = np.array([0, 10, 10, 50, 100, -1, 3, 4, 7], dtype=np.int32)
     expected = [0.1, 0.4, 0.4, 0.7, 0.9, 0.5, 0.5, 0.5, 0.5]
     np.testing.assert_allclose(impact(year, citations), expected, rtol=1e-6)
+
+
+def test_pathfinders_formulas_are_the_published_ones() -> None:
+    np.testing.assert_allclose(pathfinder_recency(np.array([0.0, 0.7])), [0.5, 1 / (1 + np.e)])
+    np.testing.assert_allclose(
+        pathfinder_impact(np.array([300.0, 9_000.0, 258.0])), [0.5, 0.5, 1 / (1 + np.e)]
+    )
+
+
+def test_citations_are_compared_within_the_category_where_it_has_enough() -> None:
+    year = np.full(130, 2020, dtype=np.int16)
+    citations = np.concatenate([np.arange(60), np.arange(60) + 1000, np.arange(10)]).astype(
+        np.int32
+    )
+    category = np.array([0] * 60 + [1] * 60 + [2] * 10, dtype=np.int16)
+    found = impact(year, citations, category)
+    np.testing.assert_allclose(found[:60], (np.arange(60) + 0.5) / 60, rtol=1e-6)
+    np.testing.assert_allclose(found[:60], found[60:120])
+    np.testing.assert_allclose(found[120:], impact(year, citations)[120:])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,228 @@
+"""Snapshots of an index: one builder at a time, new ones swapped in whole, earlier ones kept.
+
+PARENT/NAME/                 the snapshot in use
+PARENT/.NAME.lock, .builder  who builds
+PARENT/.NAME.building-*      a snapshot being written; left only by a kill, cleared by the next build
+PARENT/.NAME.kept/*          earlier snapshots, `000001-<snapshot>` on; what was rolled back ends in `.undone`
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from indexer.errors import IndexMissing, StorageError, UserError
+from indexer.manifest import MANIFEST, read_manifest
+
+_UNDONE = ".undone"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An earlier snapshot on disk."""
+
+    path: Path
+    snapshot: str
+    created: str
+    n_papers: int
+
+    @property
+    def undone(self) -> bool:
+        """Whether it was rolled back from."""
+        return self.path.name.endswith(_UNDONE)
+
+
+def kept_snapshots(out: Path) -> list[Kept]:
+    """The earlier snapshots of the index at `out`, oldest first."""
+    found = []
+    for path in sorted(_kept_folder(out).glob("[0-9]*-*")):
+        try:
+            facts = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+            found.append(Kept(path, facts["snapshot"], facts["created"], facts["n_papers"]))
+        except (OSError, ValueError, KeyError):
+            continue
+    return found
+
+
+def rollback(out: Path, snapshot: str | None = None) -> Kept:
+    """Put the last earlier snapshot in use (or the one named); return it. What was in use is kept.
+
+    Raises:
+        IndexMissing: there is no index, or no such snapshot.
+        UserError: a build is writing.
+    """
+    with build_lock(out), storage_errors(out):
+        current = read_manifest(out).snapshot
+        earlier = kept_snapshots(out)
+        wanted = [
+            one
+            for one in earlier
+            if (one.snapshot.startswith(snapshot) if snapshot else not one.undone)
+            and one.snapshot != current
+        ]
+        if not wanted:
+            known = ", ".join(one.snapshot for one in earlier) or "none"
+            raise IndexMissing(
+                f"{out} has no earlier snapshot{f' {snapshot!r}' if snapshot else ''} to go back to (kept: {known})."
+            )
+        chosen = wanted[-1]
+        _exchange_or_rename(chosen.path, out)
+        _keep(chosen.path, out, undone=not chosen.undone)
+    return chosen
+
+
+@contextmanager
+def building_folder(out: Path) -> Iterator[Path]:
+    """A folder beside `out` to write a snapshot into; removed at the end if it was not swapped in."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    _clear_leftovers(out)
+    building = Path(tempfile.mkdtemp(prefix=f".{out.name}.building-", dir=out.parent))
+    building.chmod(0o755)
+    try:
+        yield building
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def swap_in(building: Path, out: Path, snapshot: str, *, keep: int) -> None:
+    """Put `building` at `out`; a reader finds the old snapshot or the new one, never neither.
+
+    The old one is kept, `keep` of them at most.
+    """
+    if not (out / MANIFEST).is_file():
+        if out.exists():
+            shutil.rmtree(out)
+        building.rename(out)
+        return
+    named = out.parent / f".{out.name}.building-{snapshot}"
+    shutil.rmtree(named, ignore_errors=True)
+    building.rename(named)
+    _exchange_or_rename(named, out)
+    _keep(named, out)
+    _prune(out, keep)
+
+
+@contextmanager
+def build_lock(out: Path) -> Iterator[None]:
+    """Hold the right to build at `out`.
+
+    Raises:
+        UserError: another build holds it, or `out` is something else than an index.
+        StorageError: the place cannot be written.
+    """
+    if out.exists() and not (
+        out.is_dir()
+        and (
+            not any(out.iterdir()) or (out / MANIFEST).is_file() or (out / "papers.arrow").is_file()
+        )
+    ):
+        raise UserError(
+            f"{out} exists and is not a Wayfinder index: choose another --out, nothing was touched."
+        )
+    holder = out.parent / f".{out.name}.builder"
+    with storage_errors(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(out.parent / f".{out.name}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            who = holder.read_text(encoding="utf-8") if holder.is_file() else "process unknown"
+            raise UserError(
+                f"Another build is writing {out} ({who}): wait for it, or choose another --out."
+            ) from None
+        holder.write_text(f"process {os.getpid()}", encoding="utf-8")
+    try:
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+@contextmanager
+def storage_errors(out: Path) -> Iterator[None]:
+    """Turn errors of writing into a StorageError that names the place."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"{out} cannot be written: {error.strerror or error}. The index that was there is untouched; "
+            "free some space or choose another --out."
+        ) from error
+    except RuntimeError as error:  # faiss reports a failed write this way
+        if "write" not in str(error) and "fopen" not in str(error):
+            raise
+        raise StorageError(
+            f"{out} cannot be written: {error}. The index that was there is untouched."
+        ) from error
+
+
+def _kept_folder(out: Path) -> Path:
+    return out.parent / f".{out.name}.kept"
+
+
+def _keep(old: Path, out: Path, *, undone: bool = False) -> None:
+    """Move what was in use among the earlier snapshots; content that is there already goes."""
+    snapshot = json.loads((old / MANIFEST).read_text(encoding="utf-8"))["snapshot"]
+    folder = _kept_folder(out)
+    folder.mkdir(exist_ok=True)
+    if snapshot == json.loads((out / MANIFEST).read_text(encoding="utf-8"))["snapshot"]:
+        shutil.rmtree(old, ignore_errors=True)
+        return
+    for same in folder.glob(f"[0-9]*-{snapshot}*"):
+        shutil.rmtree(same, ignore_errors=True)
+    number = 1 + max((int(p.name.split("-")[0]) for p in folder.glob("[0-9]*-*")), default=0)
+    old.rename(folder / f"{number:06d}-{snapshot}{_UNDONE if undone else ''}")
+
+
+def _prune(out: Path, keep: int) -> None:
+    earlier = kept_snapshots(out)
+    for one in earlier[: max(0, len(earlier) - keep)]:
+        shutil.rmtree(one.path, ignore_errors=True)
+
+
+def _clear_leftovers(out: Path) -> None:
+    """Clear what killed builds left; a snapshot that had just been replaced is kept as earlier."""
+    for left in out.parent.glob(f".{out.name}.building-*"):
+        named = left.name.rpartition("-")[2]
+        try:
+            snapshot = json.loads((left / MANIFEST).read_text(encoding="utf-8"))["snapshot"]
+            replaced = snapshot != named and read_manifest(out).snapshot == named
+        except (OSError, ValueError, KeyError, UserError):
+            replaced = False
+        if replaced:
+            _keep(left, out)
+        else:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _exchange_or_rename(building: Path, out: Path) -> None:
+    """Exchange two directories; in two steps where the file system cannot do it in one."""
+    if not _exchange(building, out):
+        old = building.with_name(building.name + ".old")
+        out.rename(old)
+        building.rename(out)
+        old.rename(building)
+
+
+def _exchange(first: Path, second: Path) -> bool:
+    """Exchange two directories in one step (Linux's renameat2); False where that does not exist."""
+    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    at_fdcwd, rename_exchange = -100, 2
+    if renameat2 is None:
+        return False
+    if renameat2(at_fdcwd, os.fsencode(first), at_fdcwd, os.fsencode(second), rename_exchange) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
+        return False
+    raise OSError(code, os.strerror(code), str(second))

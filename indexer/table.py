@@ -1,0 +1,131 @@
+"""The papers of an index as Arrow IPC, written and read side by side: a batch of rows at a time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, overload
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from indexer.records import Paper
+
+ROWS_A_BATCH = 4096
+
+_STRINGS = ("title", "abstract", "bibcode", "arxiv_id", "doi", "date", "journal", "doctype")
+_LISTS = (
+    "authors", "keywords", "categories", "references", "facilities", "aliases", "bibgroups", "objects", "concepts",
+)  # fmt: skip
+_SCHEMA = pa.schema(
+    [pa.field(name, pa.large_string()) for name in _STRINGS]
+    + [pa.field(name, pa.large_list(pa.large_string())) for name in _LISTS]
+    + [pa.field("year", pa.int16()), pa.field("citation_count", pa.int32())]
+)
+
+
+class RowWriter:
+    """Writes rows, tuples in the order of `schema`, as Arrow IPC; call `close` after the last."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._sink = pa.OSFile(str(path), "wb")
+        self._writer = pa.ipc.new_file(self._sink, schema)
+        self._rows: list[tuple[Any, ...]] = []
+
+    def add(self, row: tuple[Any, ...]) -> None:
+        """Write the next row."""
+        self._rows.append(row)
+        if len(self._rows) == ROWS_A_BATCH:
+            self._flush()
+
+    def close(self) -> None:
+        """Write what is left and close the file."""
+        if self._rows:
+            self._flush()
+        self._writer.close()
+        self._sink.close()
+
+    def _flush(self) -> None:
+        columns = dict(zip(self._schema.names, zip(*self._rows, strict=True), strict=True))
+        self._writer.write_batch(pa.RecordBatch.from_pydict(columns, schema=self._schema))
+        self._rows = []
+
+
+class PaperWriter(RowWriter):
+    """Writes papers one by one."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, _SCHEMA)
+
+    def add_paper(self, paper: Paper) -> None:
+        """Write the next paper."""
+        self.add(tuple(getattr(paper, name) for name in _SCHEMA.names))
+
+
+class PaperTable(Sequence[Paper]):
+    """The papers of an index: a sequence that reads one paper at a time from the memory map."""
+
+    def __init__(self, path: Path) -> None:
+        self._batches = open_batches(path)
+        self._n_rows = sum(batch.num_rows for batch in self._batches)
+
+    def __len__(self) -> int:
+        return self._n_rows
+
+    @overload
+    def __getitem__(self, row: int) -> Paper: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[Paper]: ...
+    def __getitem__(self, row: int | slice) -> Paper | list[Paper]:
+        if isinstance(row, slice):
+            return [self[i] for i in range(*row.indices(len(self)))]
+        if not 0 <= row < len(self):
+            raise IndexError(row)
+        return _paper(
+            self._batches[row // ROWS_A_BATCH].slice(row % ROWS_A_BATCH, 1).to_pylist()[0]
+        )
+
+    def __iter__(self) -> Iterator[Paper]:
+        for batch in self._batches:
+            for values in batch.to_pylist():
+                yield _paper(values)
+
+    def matching(self, kind: Literal["title", "journal"], value: str) -> npt.NDArray[np.bool_]:
+        """Which papers have all words of `value` in the title, or the bibstem `value`; `(n,)` bool.
+
+        A bibstem is compared with the journal and with the bibcode's letters, as ADS's `bibstem:`.
+        """
+        masks = []
+        for batch in self._batches:
+            if kind == "title":
+                titles = pc.utf8_lower(batch.column("title"))
+                found = [pc.match_substring(titles, word) for word in value.lower().split()]
+            else:
+                stem = value.strip(" .").lower()
+                pattern = rf"(?i)^\d{{4}}{re.escape(stem)}[.\d]"
+                bibcodes = pc.fill_null(batch.column("bibcode"), "")
+                journals = pc.utf8_lower(pc.fill_null(batch.column("journal"), ""))
+                by_code = pc.match_substring_regex(bibcodes, pattern)
+                found = [pc.or_(by_code, pc.equal(journals, stem))]
+            columns = [column.to_numpy(zero_copy_only=False).astype(np.bool_) for column in found]
+            masks.append(
+                np.logical_and.reduce(columns) if columns else np.ones(len(batch), np.bool_)
+            )
+        return np.concatenate(masks) if masks else np.zeros(0, dtype=np.bool_)
+
+
+def open_batches(path: Path) -> list[pa.RecordBatch]:
+    """The record batches of a memory-mapped Arrow file."""
+    reader = pa.ipc.open_file(pa.memory_map(str(path)))
+    return [reader.get_batch(i) for i in range(reader.num_record_batches)]
+
+
+def _paper(values: dict[str, Any]) -> Paper:
+    facts: dict[str, Any] = {
+        name: tuple(value or ()) if name in _LISTS else value for name, value in values.items()
+    }
+    return Paper(**facts)
