@@ -85,6 +85,10 @@ RecencyOption = Annotated[float, typer.Option(help="Weight of recency, 0 (off) t
 ImpactOption = Annotated[
     float, typer.Option(help="Weight of citations among papers of the same year, 0 (off) to 1.")
 ]
+PresetOption = Annotated[
+    str,
+    typer.Option(help="`pathfinder`: rank by Pathfinder's published formulas, for comparison."),
+]
 PlainOption = Annotated[
     bool,
     typer.Option("--plain", help="Take the question as plain words: understand nothing in it."),
@@ -156,6 +160,7 @@ def search(
     facility: FacilityOption = None,
     recency: RecencyOption = 0.0,
     impact: ImpactOption = 0.0,
+    preset: PresetOption = "wayfinder",
     keyword_weight: KeywordOption = None,
     plain: PlainOption = False,
     ignore: IgnoreOption = None,
@@ -176,6 +181,7 @@ def search(
     settings = SearchSettings(
         k=k,
         mode=_mode(mode),
+        preset=preset,  # type: ignore[arg-type]  # SearchSettings refuses what is no preset
         filters=filters,
         recency=recency,
         impact=impact,

@@ -21,7 +21,6 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from eval.baselines import citation_weight, keyword_weight, similarity, time_weight
 from eval.questions import read_questions
 from eval.runs import machine
 from indexer import config
@@ -32,6 +31,7 @@ from indexer.records import IngestReport
 from indexer.sources import read_source
 from indexer.store import Index
 from retrieval import ask, load_index, search
+from retrieval.pathfinder import citation_weight, keyword_weight, similarity, time_weight
 
 WARM_UP = 5
 N_ENCODED = 256

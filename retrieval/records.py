@@ -13,6 +13,8 @@ from retrieval.errors import QueryError
 from retrieval.understood import Understood
 
 Mode = Literal["hybrid", "dense", "lexical"]
+Preset = Literal["wayfinder", "pathfinder"]
+PRESETS: tuple[Preset, ...] = ("wayfinder", "pathfinder")
 MODES: tuple[Mode, ...] = ("hybrid", "dense", "lexical")
 MAX_K = 1000
 MAX_HYDE_ABSTRACTS = 8
@@ -49,6 +51,7 @@ class SearchSettings:
 
     k: int = 10
     mode: Mode = "hybrid"
+    preset: Preset = "wayfinder"  # pathfinder: its published formulas, for comparison
     filters: SearchFilters = field(default_factory=SearchFilters)
     recency: float = 0.0
     impact: float = 0.0
@@ -69,6 +72,8 @@ class SearchSettings:
             raise QueryError(f"k is {self.k}: ask for 1 to {MAX_K} papers.")
         if self.mode not in MODES:
             raise QueryError(f"mode is {self.mode!r}: choose one of {', '.join(MODES)}.")
+        if self.preset not in PRESETS:
+            raise QueryError(f"preset is {self.preset!r}: choose one of {', '.join(PRESETS)}.")
         for name in ("recency", "impact", "keyword_weight", "hyde_weight", "diversity"):
             if getattr(self, name) is not None and not 0 <= getattr(self, name) <= 1:
                 raise QueryError(
@@ -99,7 +104,8 @@ class ScoreParts:
     relevance = (1 - w)·dense + w·lexical in hybrid mode, w the keyword weight (unset, 0.5 for questions and
     0.6 for words as typed into a search box); where the question names
     an object or a facility, papers that name it gain NAMED_WEIGHTS and the sum is divided by its most.
-    Where a reranker read the paper, its order takes relevance's place.
+    Where a reranker read the paper, its order takes relevance's place. With the preset `pathfinder` relevance
+    is the product of its formulas.
     """
 
     dense: float

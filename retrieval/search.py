@@ -18,6 +18,7 @@ from retrieval.coverage import NEAREST, coverage, nearness
 from retrieval.errors import LLMError, QueryError, RerankError
 from retrieval.hyde import hyde_vector, hypothetical_abstracts
 from retrieval.llm import LLM, configured_llm
+from retrieval.pathfinder import pathfinder_score
 from retrieval.ranking import Extra, keyword_weight, ranked
 from retrieval.records import SearchResult, SearchSettings
 from retrieval.rerank import Reranker, configured_reranker, scores_in_time
@@ -63,6 +64,8 @@ def search(
     clock.stage("understanding")
     text = meant.text if len(meant.text) >= MIN_QUERY_CHARACTERS else _condition_words(meant)
     named = _named(index, meant)
+    if settings.preset == "pathfinder":
+        settings = replace(settings, mode="dense")
     bm25 = None if settings.mode == "dense" else _word_scores(index, text, named)
     if bm25 is not None and text:
         degraded += _unknown_words(index, text, any_match=bool(bm25.any()))
@@ -74,6 +77,9 @@ def search(
         clock.stage("imagining")
     found = candidates(index, vector, bm25, allowed, pinned)
     relevance, share = _fused(found, named, keyword_weight(settings, text))
+    if settings.preset == "pathfinder" and text:
+        score = pathfinder_score(index, text, found.rows, found.cosine)
+        relevance, share = score.astype(np.float32), np.zeros_like(share)
     if not text and not len(pinned) and len(found.rows):
         relevance = _newest(index, found.rows)
         degraded.append("There are no words to search for: the newest papers come first.")

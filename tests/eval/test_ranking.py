@@ -10,14 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from eval.baselines import (
-    citation_weight,
-    keyword_weight,
-    pathfinder,
-    similarity,
-    systems,
-    time_weight,
-)
+from eval.baselines import similarity_alone, systems
 from eval.cli import app
 from eval.measures import MULTI, SINGLE, estimate, holm, paired_p_value, per_question
 from eval.questions import locate, read_questions
@@ -25,6 +18,7 @@ from eval.ranking import run_benchmark
 from indexer.errors import QueryError
 from indexer.store import Index
 from retrieval import search
+from retrieval.pathfinder import citation_weight, keyword_weight, similarity, time_weight
 from retrieval.records import SearchSettings
 from tests.papers import write_jsonl
 
@@ -206,9 +200,7 @@ def test_what_is_measured_is_what_is_served(small_index: Index) -> None:
         hit.row
         for hit in search(small_index, "fast radio bursts", SearchSettings(k=5, mode="dense")).hits
     ]
-    assert [
-        row for row, _ in pathfinder(small_index, 5, weights=False)("fast radio bursts")
-    ] == dense
+    assert [row for row, _ in similarity_alone(small_index, 5)("fast radio bursts")] == dense
 
 
 def test_the_command_prints_tables_and_writes_trec_files(

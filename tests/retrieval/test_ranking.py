@@ -7,6 +7,7 @@ import copy
 import numpy as np
 import pytest
 
+from indexer.errors import QueryError
 from indexer.records import Paper
 from indexer.store import Index, open_index
 from retrieval import search
@@ -101,3 +102,21 @@ def test_reviews_come_first_in_their_own_order(tmp_path_factory: pytest.TempPath
     assert [hit.paper.id for hit in hits[:2]] == ["2600.00001", "2600.00002"]
     rest = [h.row for h in plain if h.paper.id not in ("2600.00001", "2600.00002")]
     assert [h.row for h in hits[2:]] == rest
+
+
+def test_pathfinders_preset_is_the_product_of_its_formulas(small_index: Index) -> None:
+    hits = search(small_index, QUERY, SearchSettings(k=12, preset="pathfinder")).hits
+    rows = np.array([hit.row for hit in hits])
+    cosine = small_index.vectors[rows].astype(np.float64) @ small_index.encoder.encode([QUERY])[0]
+    near = 1 / (2 - 2 * cosine)
+    count = np.array([min(hit.paper.citation_count or 0, 300) for hit in hits])
+    cited = 1 / (1 + np.exp((300 - count) / 42))
+    dates = np.array([hit.paper.decimal_year for hit in hits], dtype=np.float64)
+    young = 1 / (1 + np.exp((small_index.manifest.as_of_year - dates) / 0.7))
+    words = {word for word in QUERY.lower().split() if len(word) > 3}
+    texts = [hit.paper.text().lower() for hit in hits]
+    matched = np.array([0.1 + 0.1 * sum(word in text for word in words) for text in texts])
+    product = np.prod([part / part.max() for part in (near, cited, young, matched)], axis=0)
+    assert [hit.score for hit in hits] == pytest.approx(product, rel=1e-3, abs=1e-9)
+    with pytest.raises(QueryError, match="preset is 'magic'"):
+        SearchSettings(preset="magic")  # type: ignore[arg-type]
