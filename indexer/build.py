@@ -209,7 +209,7 @@ class _Build:
 
     def _count(self, records: _Records, n_papers: int, sources: Sequence[str]) -> None:
         report = self.report
-        report.indexed = n_papers - records.n_base
+        report.indexed = max(0, n_papers - records.n_base)  # a record may join two papers
         report.merged = sum(harvest.kept for harvest in report.harvests) - report.indexed
         if not n_papers:
             reasons = "; ".join(f"{n} × {reason}" for reason, n in report.skipped.items())

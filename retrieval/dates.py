@@ -11,7 +11,7 @@ from retrieval.understood import Found, Understood, span
 
 _NUMBER_WORDS = {
     w: i for i, w in enumerate(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"])
-} | {"fifteen": 15, "twenty": 20, "thirty": 30, "a couple of": 2, "a few": 3, "few": 3, "several": 5}  # fmt: skip
+} | {"fifteen": 15, "twenty": 20, "thirty": 30, "a couple of": 2, "couple of": 2, "a few": 3, "few": 3, "several": 5}  # fmt: skip
 _YEAR = r"((?:18|19|20)\d\d)(?![\w-])"
 PAPERS = r"(?:papers?|articles?|works?|studies|stud(?:y|ied)|literature|publications?|published|publish|research|results)"
 MOST_YEARS_BACK = 40
@@ -30,14 +30,14 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], int], tuple[int | 
     (re.compile(rf"\b(?:{PAPERS} )?(?:before|prior to|older than) {_YEAR}", re.I), lambda m, y: (None, int(m[1]) - 1)),
     (re.compile(rf"\b(?:{PAPERS} )?(?:until|up to|through) {_YEAR}", re.I), lambda m, y: (None, int(m[1]))),
     (
-        re.compile(rf"\b{PAPERS} (?:that (?:appeared|came out) )?(?:in|of|from|between|during) {_YEAR}(?:\s*(?:-|–|to|and|until)\s*{_YEAR})?", re.I),
+        re.compile(rf"\b{PAPERS} (?:that (?:appeared|came out) )?(?:in|of|from|between|during) {_YEAR}(?:\s*(?:-|–|to|and|until)\s*{_YEAR})?(?! or later| and later| onwards?)", re.I),
         lambda m, y: (int(m[1]), int(m[2] or m[1])),
     ),
     (re.compile(rf"\b{PAPERS} (?:in|of|from|during) the ((?:18|19|20)\d0)s\b", re.I), lambda m, y: (int(m[1]), int(m[1]) + 9)),
     (
         re.compile(
             r"\b(?:in|over|within|from|during|of) the (?:last|past|previous) "
-            r"(\d{1,2}|a couple of|a few|few|several|[a-z]+) years?\b(?! of| ago| before)", re.I,
+            r"(\d{1,2}|(?:a )?couple of|a few|few|several|[a-z]+) years?\b(?! of| ago| before)", re.I,
         ),
         lambda m, y: _years_back(m[1], y),
     ),

@@ -43,6 +43,8 @@ def items(query: str) -> list[str]:
         ("Hubble constant by Riess", ["author Riess"], "Hubble constant"),
         ("what did Greene et al. 2024 find", ["author Greene", "2024"], "what did find"),
         ("SH0ES papers by Adam Riess", ["author Adam Riess"], "SH0ES"),
+        ("supernovae in the last couple of years", ["since 2024"], "supernovae"),
+        ("the cold spot, articles from 2013 or later", ["since 2013"], "the cold spot, articles"),
         ("MACHOs since the 1990s", ["since 1990"], "MACHOs"),
         ("FRBs since 2020 or so", ["since 2020"], "FRBs"),
         ("a 2021 study of magnetars", ["2021"], "of magnetars"),
