@@ -44,7 +44,7 @@ _TAG_NAMES = (
 _SUPERSCRIPT = re.compile(r"<\s*(sup|sub|inf)\s*>(.*?)<\s*/\s*\1\s*>", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(rf"</?(?:{_TAG_NAMES})(?:\s[^<>]*)?/?>", re.IGNORECASE)
 _FONT = re.compile(
-    r"\\(?:rm|it|bf|sf|tt|sc|sl|em|cal|mathrm|mathit|mathbf|mathcal|text|textrm|textit|mbox)(?![A-Za-z])\s*"
+    r"\\(?:rm|it|bf|sf|tt|sc|sl|em|cal|mathrm|mathit|mathbf|mathcal|text|textrm|textit|mbox|ensuremath)(?![A-Za-z])\s*"
 )
 _SPACING = re.compile(r"\\[,;:!> ]|\\q?quad(?![A-Za-z])|~")
 _TIE = re.compile(r"(?<=[\w)])~(?=[A-Za-z(])|(?<=[A-Z]{2})~(?=\d)")

@@ -23,6 +23,7 @@ from indexer.tokens import tokens
         ("costs $5 a day and a night", "costs $5 a day and a night"),
         (r"[O\,{\sc iii}] at 100~MeV, PKS~0346-27", "[O iii] at 100 MeV, PKS 0346-27"),
         ("``Little Red Dots'' X-ray--torus", "“Little Red Dots” X-ray–torus"),
+        (r"at z \ensuremath{\sim} 4.53", "at z ∼ 4.53"),
         ("two\n  lines", "two lines"),
         (r"$\sim$$10\%$ higher, $$E = mc^2$$ and \(a\)", "∼10% higher, E = mc^2 and a"),
         (r"$\undefinedmacro{x}$ \broken{", "undefinedmacrox broken"),
