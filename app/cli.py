@@ -28,7 +28,7 @@ from retrieval import ask as ask_question
 from retrieval import load_index
 from retrieval import search as search_papers
 from retrieval import similar as similar_papers
-from retrieval.records import Mode, SearchFilters, SearchResult, SearchSettings
+from retrieval.records import Checking, Mode, SearchFilters, SearchResult, SearchSettings
 from retrieval.rows import answer_row, coverage_row, hit_row, understood_row
 from retrieval.similar import Likeness
 from retrieval.synthesis import AnswerStyle
@@ -367,6 +367,12 @@ def ask(
     ignore: IgnoreOption = None,
     hyde: HydeOption = False,
     rerank: RerankOption = None,
+    repair: Annotated[
+        bool, typer.Option(help="Have the model write failed sentences once more.")
+    ] = True,
+    drop_unsupported: Annotated[
+        bool, typer.Option(help="Leave out sentences that fail their checks, instead of marking.")
+    ] = False,
     json_output: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -388,7 +394,14 @@ def ask(
         rerank=rerank,
     )
     wording = AnswerStyle(style=style, audience=audience, language=language)
-    answer = ask_question(_open(index, quiet), question, settings, offline=offline, style=wording)
+    answer = ask_question(
+        _open(index, quiet),
+        question,
+        settings,
+        offline=offline,
+        style=wording,
+        checking=Checking(repair=repair, drop=drop_unsupported),
+    )
     _say_understood(answer.search)
     for note in answer.degraded:
         _say(note)

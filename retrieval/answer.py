@@ -18,18 +18,20 @@ from retrieval.records import (
     MAX_K,
     Answer,
     AnswerMode,
+    Checking,
     SearchResult,
     SearchSettings,
     Sentence,
     Usage,
 )
+from retrieval.repair import repaired
 from retrieval.search import enough_evidence, search
 from retrieval.synthesis import AnswerStyle, prompts, read_drafts, read_to_the_end
-from retrieval.verify import check_sentence
+from retrieval.verify import Draft, check_sentence
 
 PAPERS_READ = 8
 
-Stage = Literal["searching", "reading", "writing"]
+Stage = Literal["searching", "reading", "writing", "repairing"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ def ask(
     llm: LLM | None = None,
     offline: bool = False,
     style: AnswerStyle | None = None,
+    checking: Checking = Checking(),  # noqa: B008 - frozen
     n_papers: int = PAPERS_READ,
     on_event: OnEvent = lambda event: None,
 ) -> Answer:
@@ -59,6 +62,7 @@ def ask(
 
     Without `llm` the one that the environment configures is used; `offline`, or none configured,
     quotes the papers instead. A model that fails is replaced by quotation, and the answer says so.
+    Sentences that fail their checks are written once more, then marked or dropped (`checking`).
 
     Raises:
         QueryError: the question is empty or a single character, or a setting is out of range.
@@ -84,10 +88,10 @@ def ask(
     sentences: list[Sentence] = []
     usage = Usage()
     mode: AnswerMode = "extractive"
+    dropped: list[Sentence] = []
     if model is not None:
-        reply = Reply()
-        sentences = _written(model, result, style, reply, degraded, on_event)
-        usage = reply.usage
+        writing = _Writing(index, result, style, checking, degraded, on_event)
+        sentences, dropped, usage = writing.written(model)
         mode = "synthesised" if sentences else "extractive"
     elif not style.is_default:
         degraded.append(
@@ -98,32 +102,63 @@ def ask(
             sentences.append(sentence)
             on_event(AnswerEvent("writing", sentence=sentence))
     seconds = {"search": searched - began, "write": time.perf_counter() - searched}
-    return _answer(result, mode, sentences, degraded, usage, seconds)
+    return _answer(result, mode, sentences, degraded, usage, seconds, dropped=dropped)
 
 
-def _written(
-    model: LLM,
-    result: SearchResult,
-    style: AnswerStyle,
-    reply: Reply,
-    degraded: list[str],
-    on_event: OnEvent,
-) -> list[Sentence]:
-    """The model's sentences, each checked as it completes; none if it failed before the first."""
-    papers = [hit.paper for hit in result.hits]
-    system, user = prompts(result.query, papers, style)
-    sentences: list[Sentence] = []
-    pieces: Iterator[str] = model.stream(system, user, reply)
-    try:
-        for draft in read_drafts(pieces):
-            sentences.append(check_sentence(draft, papers))
-            on_event(AnswerEvent("writing", sentence=sentences[-1]))
-    except LLMError as error:
-        what = "the answer below is incomplete" if sentences else "the papers are quoted instead"
-        degraded.append(f"{error} For now {what}.")
-    else:
-        degraded += _complaints(sentences, reply)
-    return sentences
+@dataclass(frozen=True)
+class _Writing:
+    """A model's answer in the making."""
+
+    index: Index
+    result: SearchResult
+    style: AnswerStyle
+    checking: Checking
+    degraded: list[str]
+    on_event: OnEvent
+
+    def written(self, model: LLM) -> tuple[list[Sentence], list[Sentence], Usage]:
+        """The model's sentences, checked, those left out, and the cost; none if it failed at once."""
+        first, second = Reply(), Reply()
+        sentences = self._first(model, first)
+        if self.checking.repair and any(not s.supported for s in sentences):
+            self.on_event(AnswerEvent("repairing"))
+            papers = [hit.paper for hit in self.result.hits]
+            try:
+                sentences = repaired(model, sentences, papers, self.style, second, self._checked)
+            except LLMError as error:
+                self.degraded.append(f"Sentences that failed could not be repaired: {error}")
+        dropped = [s for s in sentences if not s.supported] if self.checking.drop else []
+        if dropped:
+            sentences = [s for s in sentences if s.supported]
+            self.degraded.append(f"{len(dropped)} sentences failed their checks and were left out.")
+        if sentences and not any(s.supported for s in sentences):
+            self.degraded.append(
+                "No sentence of this answer passed its checks: read the papers themselves."
+            )
+        return sentences, dropped, first.usage + second.usage
+
+    def _first(self, model: LLM, reply: Reply) -> list[Sentence]:
+        papers = [hit.paper for hit in self.result.hits]
+        system, user = prompts(self.result.query, papers, self.style)
+        sentences: list[Sentence] = []
+        pieces: Iterator[str] = model.stream(system, user, reply)
+        try:
+            for draft in read_drafts(pieces):
+                sentences.append(self._checked(draft))
+                self.on_event(AnswerEvent("writing", sentence=sentences[-1]))
+        except LLMError as error:
+            what = (
+                "the answer below is incomplete" if sentences else "the papers are quoted instead"
+            )
+            self.degraded.append(f"{error} For now {what}.")
+        else:
+            self.degraded.extend(_complaints(sentences, reply))
+        return sentences
+
+    def _checked(self, draft: Draft) -> Sentence:
+        english = self.style.language.casefold() == "english"
+        papers = [hit.paper for hit in self.result.hits]
+        return check_sentence(draft, papers, self.index.encoder if english else None)
 
 
 def _complaints(sentences: Sequence[Sentence], reply: Reply) -> list[str]:
@@ -138,8 +173,6 @@ def _complaints(sentences: Sequence[Sentence], reply: Reply) -> list[str]:
         notes.append("The language model's server broke off: the answer may be incomplete.")
     if reply.finish_reason == "length":
         notes.append("The language model's answer was cut off at its length limit.")
-    if not any(sentence.supported for sentence in sentences):
-        notes.append("No sentence of this answer passed its checks: read the papers themselves.")
     return notes
 
 
@@ -152,6 +185,7 @@ def _answer(
     seconds: dict[str, float],
     *,
     reason: str = "",
+    dropped: Sequence[Sentence] = (),
 ) -> Answer:
     return Answer(
         question=result.query,
@@ -164,4 +198,5 @@ def _answer(
         usage=usage,
         seconds=seconds,
         search=result,
+        dropped=tuple(dropped),
     )

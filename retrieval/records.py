@@ -158,10 +158,20 @@ class Sentence:
     evidence: tuple[Evidence, ...]
     supported: bool
     problems: tuple[str, ...] = ()  # why it is not supported, in words
+    entailment: float | None = None  # that its quotations carry it; None where not judged
+    repaired: bool = False  # the model wrote it again after its first version failed
 
     def text_with_citations(self) -> str:
         """The sentence followed by its numbers in brackets."""
         return self.text + "".join(f" [{n}]" for n in self.citations)
+
+
+@dataclass(frozen=True)
+class Checking:
+    """What becomes of sentences that fail their checks: one repair, then marked or dropped."""
+
+    repair: bool = True
+    drop: bool = False  # what still fails is left out, and kept in `Answer.dropped`
 
 
 AnswerMode = Literal["synthesised", "extractive", "refused"]
@@ -175,6 +185,20 @@ class Usage:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     calls: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        """Both together; a count that either server left out while it was called is unknown."""
+        return Usage(
+            self.model or other.model,
+            _sum(self, other, "prompt_tokens"),
+            _sum(self, other, "completion_tokens"),
+            self.calls + other.calls,
+        )
+
+
+def _sum(first: Usage, second: Usage, name: str) -> int | None:
+    counts = [getattr(usage, name) for usage in (first, second) if usage.calls]
+    return None if None in counts or not counts else sum(counts)
 
 
 @dataclass(frozen=True)
@@ -195,6 +219,7 @@ class Answer:
     usage: Usage
     seconds: dict[str, float]
     search: SearchResult
+    dropped: tuple[Sentence, ...] = ()  # failed their checks and were to be left out
 
     @property
     def text(self) -> str:

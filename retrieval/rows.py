@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from retrieval.records import Answer, Hit, SearchResult
+from retrieval.records import Answer, Hit, SearchResult, Sentence
 from retrieval.understand import Understood
 
 Row = dict[str, Any]
@@ -42,21 +42,27 @@ def coverage_row(result: SearchResult) -> Row | None:
     return asdict(result.coverage) if result.coverage else None
 
 
+def sentence_row(sentence: Sentence) -> Row:
+    """One sentence with its citations, its quoted evidence, and what its checks found."""
+    score = sentence.entailment
+    return {
+        "text": sentence.text,
+        "citations": list(sentence.citations),
+        "supported": sentence.supported,
+        "problems": list(sentence.problems),
+        "entailment": None if score is None else round(score, 4),
+        "repaired": sentence.repaired,
+        "evidence": [asdict(evidence) for evidence in sentence.evidence],
+    }
+
+
 def answer_row(answer: Answer) -> Row:
     """One answer: its sentences with citations and evidence, its papers, and what was not done."""
     return {
         "question": answer.question,
         "answer": answer.text,
-        "sentences": [
-            {
-                "text": sentence.text,
-                "citations": list(sentence.citations),
-                "supported": sentence.supported,
-                "problems": list(sentence.problems),
-                "evidence": [asdict(evidence) for evidence in sentence.evidence],
-            }
-            for sentence in answer.sentences
-        ],
+        "sentences": [sentence_row(sentence) for sentence in answer.sentences],
+        "dropped": [sentence_row(sentence) for sentence in answer.dropped],
         "papers": [{"n": n, **hit_row(hit)} for n, hit in enumerate(answer.papers, 1)],
         "refused": answer.refused,
         "reason": answer.reason,

@@ -100,7 +100,7 @@ Answer the question from papers 1 to {n_papers}, in the JSON lines described.
 _FENCE_LINE = re.compile(r"```(?:json\w*)?")
 _THINKING, _THOUGHT = "<think>", "</think>"
 _MARK = re.compile(r"\s*\[(?:papers? )?(\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*)\]", re.IGNORECASE)
-_WRAPPER = re.compile(r'\{\s*"(?!text"|citations"|quotes")\w+"\s*:\s*[\[{]')
+_WRAPPER = re.compile(r'\{\s*"(?!text"|citations"|quotes"|replaces")\w+"\s*:\s*[\[{]')
 _NEXT_OBJECT = re.compile(r'\n\s*(?=\{\s*"text")')
 _READABLE_PART = re.compile(
     r'\{\s*"text"\s*:\s*"(.*?)"\s*,\s*"citations"\s*:\s*(\[[\d,\s]*\])', re.DOTALL
@@ -125,15 +125,23 @@ def prompts(
         audience=AUDIENCES[style.audience],
         language=style.language,
     )
-    blocks = [
+    user = render(
+        USER,
+        fence=fence,
+        papers=paper_blocks(papers),
+        question=question,
+        n_papers=len(papers),
+    )
+    return system, user
+
+
+def paper_blocks(papers: Sequence[Paper]) -> str:
+    """The papers as a model reads them: numbered, with whole titles and abstracts."""
+    return "\n\n".join(
         f"PAPER {n}: {paper.author_label}, {paper.year or 'year unknown'}\n"
         f"Title: {paper.plain_title}\nAbstract: {paper.plain_abstract}"
         for n, paper in enumerate(papers, 1)
-    ]
-    user = render(
-        USER, fence=fence, papers="\n\n".join(blocks), question=question, n_papers=len(papers)
     )
-    return system, user
 
 
 def read_drafts(pieces: Iterable[str]) -> Iterator[Draft]:
@@ -251,7 +259,8 @@ def _from_json(value: Any) -> list[Draft]:
         and (n := _number(item.get("n"))) is not None
         and isinstance(item.get("quote"), str)
     ]
-    return [Draft(text, tuple(dict.fromkeys([*citations, *marks])), tuple(quotes))]
+    replaces = _number(value.get("replaces"))
+    return [Draft(text, tuple(dict.fromkeys([*citations, *marks])), tuple(quotes), replaces)]
 
 
 def _items(value: Any) -> list[Any]:
