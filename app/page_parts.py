@@ -12,6 +12,7 @@ import streamlit as st
 
 from indexer.store import Index
 from indexer.weights import UNKNOWN_YEAR
+from retrieval.basis import basis
 from retrieval.records import (
     Answer,
     Hit,
@@ -263,9 +264,18 @@ def answer(answer: Answer) -> None:
         st.warning(literal(note))
     if answer.refused:
         st.info(literal(answer.reason))
+        _basis(answer)
         return
     text = _paragraphs(answer.sentences, answer.papers, by_paper=answer.mode == "extractive")
     st.html(f'<p class="wf-kind">{escape(_kind(answer))}</p>{text}')
+    _basis(answer)
+
+
+def _basis(answer: Answer) -> None:
+    """From what the answer was made, what was not searched, and where to go on."""
+    found = basis(answer)
+    link = f'<a href="{escape(found.ads_url)}" target="_blank" rel="noopener">Search ADS for the same words</a>'
+    st.html(f'<p class="wf-facts">{escape(found.text)} {link}.</p>')
 
 
 def moved(result: SearchResult) -> None:

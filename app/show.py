@@ -10,6 +10,7 @@ from typing import Any
 from indexer.records import IngestReport
 from indexer.store import Index
 from indexer.weights import UNKNOWN_YEAR
+from retrieval.basis import basis
 from retrieval.records import Answer, Hit, SearchResult
 
 WIDTH = 100
@@ -40,6 +41,10 @@ def answer_page(answer: Answer) -> str:
     if shown:
         lines.append("Nearest papers" if answer.refused else "Papers")
     lines += [_hit_lines(hit, number=n) for n, hit in shown]
+    found = basis(answer)
+    lines += ["", textwrap.fill(found.text, WIDTH)]
+    if answer.refused:
+        lines.append(f"The same words at ADS: {found.ads_url}")
     return "\n".join(lines)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from retrieval.basis import basis
 from retrieval.records import Answer, Hit, SearchResult, Sentence
 from retrieval.understand import Understood
 
@@ -56,6 +57,12 @@ def sentence_row(sentence: Sentence) -> Row:
     }
 
 
+def basis_row(answer: Answer) -> Row:
+    """From what the answer was made and what was not searched."""
+    found = basis(answer)
+    return {**asdict(found), "text": found.text}
+
+
 def answer_row(answer: Answer) -> Row:
     """One answer: its sentences with citations and evidence, its papers, and what was not done."""
     return {
@@ -67,6 +74,7 @@ def answer_row(answer: Answer) -> Row:
         "refused": answer.refused,
         "reason": answer.reason,
         "mode": answer.mode,
+        "basis": basis_row(answer),
         "understood": [understood_row(item) for item in answer.search.understood],
         "coverage": coverage_row(answer.search),
         "degraded": list(answer.degraded),
