@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from app import show
+from app import cli_llm, show
 from app.default_index import default_index_dir
 from app.progress import reporting
 from indexer import config
@@ -56,6 +56,7 @@ index_app = typer.Typer(
     help="Make an index of papers, and see what is in one.", no_args_is_help=True
 )
 app.add_typer(index_app, name="index")
+app.add_typer(cli_llm.app, name="llm")
 
 IndexOption = Annotated[
     Path | None,
@@ -403,6 +404,8 @@ def ask(
         checking=Checking(repair=repair, drop=drop_unsupported),
     )
     _say_understood(answer.search)
+    if answer.usage.model:
+        _say(f"Written by {answer.usage.text}")
     for note in answer.degraded:
         _say(note)
     _out(

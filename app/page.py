@@ -18,6 +18,7 @@ from indexer.errors import WayfinderError
 from indexer.store import Index, read_manifest
 from retrieval import ask, load_index
 from retrieval.answer import AnswerEvent
+from retrieval.llm import LLM
 from retrieval.records import Answer, SearchSettings
 
 
@@ -147,10 +148,26 @@ def _ask_showing_stages(
                 growing.add(event.sentence)
 
         answer = ask(
-            index, question, settings, offline=offline, n_papers=n_papers, on_event=on_event
+            index,
+            question,
+            settings,
+            llm=_visitors_llm(),
+            offline=offline,
+            n_papers=n_papers,
+            on_event=on_event,
         )
     place.empty()
     return answer
+
+
+def _visitors_llm() -> LLM | None:
+    """This visitor's session with the language model: its budget of tokens is the visitor's own."""
+    configured = config.llm_config()
+    known: LLM | None = st.session_state.get("llm")
+    if known is None or known.config != configured:
+        st.session_state.llm = LLM(configured) if configured.enabled else None
+    llm: LLM | None = st.session_state.llm
+    return llm
 
 
 if __name__ == "__main__":

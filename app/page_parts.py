@@ -320,7 +320,7 @@ def _kind(answer: Answer) -> str:
             f"Quoted word for word from {papers_cited}, chosen from {answer.search.n_candidates:,}"
         )
     checked = sum(sentence.supported for sentence in answer.sentences)
-    return f"Written by {answer.usage.model} from {papers_cited} · {checked} of {len(answer.sentences)} sentences passed their checks"
+    return f"Written by {answer.usage.text} from {papers_cited} · {checked} of {len(answer.sentences)} sentences passed their checks"
 
 
 def _paragraphs(sentences: Sequence[Sentence], hits: Sequence[Hit], *, by_paper: bool) -> str:

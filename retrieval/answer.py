@@ -26,7 +26,7 @@ from retrieval.records import (
 )
 from retrieval.repair import repaired
 from retrieval.search import enough_evidence, search
-from retrieval.synthesis import AnswerStyle, prompts, read_drafts, read_to_the_end
+from retrieval.synthesis import SENTENCES_SCHEMA, AnswerStyle, prompts, read_drafts, read_to_the_end
 from retrieval.verify import Draft, check_sentence
 
 PAPERS_READ = 8
@@ -141,7 +141,7 @@ class _Writing:
         papers = [hit.paper for hit in self.result.hits]
         system, user = prompts(self.result.query, papers, self.style)
         sentences: list[Sentence] = []
-        pieces: Iterator[str] = model.stream(system, user, reply)
+        pieces: Iterator[str] = model.stream(system, user, reply, schema=SENTENCES_SCHEMA)
         try:
             for draft in read_drafts(pieces):
                 sentences.append(self._checked(draft))

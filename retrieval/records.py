@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from indexer.records import Paper
 from retrieval.coverage import Coverage, Nearness
@@ -185,6 +185,20 @@ class Usage:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     calls: int = 0
+    cost_usd: float | None = None  # None where no prices are set or tokens are unknown
+    cached: int = 0  # replies that were kept from before and cost nothing
+
+    @property
+    def text(self) -> str:
+        """Model, tokens and cost for people."""
+        parts = [self.model]
+        if self.cached and not self.calls:
+            parts.append("kept from before")
+        if self.prompt_tokens is not None and self.completion_tokens is not None:
+            parts.append(f"{self.prompt_tokens + self.completion_tokens:,} tokens")
+        if self.cost_usd is not None:
+            parts.append(f"${self.cost_usd:.4f}")
+        return ", ".join(parts)
 
     def __add__(self, other: Usage) -> Usage:
         """Both together; a count that either server left out while it was called is unknown."""
@@ -193,10 +207,12 @@ class Usage:
             _sum(self, other, "prompt_tokens"),
             _sum(self, other, "completion_tokens"),
             self.calls + other.calls,
+            _sum(self, other, "cost_usd"),
+            self.cached + other.cached,
         )
 
 
-def _sum(first: Usage, second: Usage, name: str) -> int | None:
+def _sum(first: Usage, second: Usage, name: str) -> Any:
     counts = [getattr(usage, name) for usage in (first, second) if usage.calls]
     return None if None in counts or not counts else sum(counts)
 

@@ -97,6 +97,39 @@ END {fence}
 Answer the question from papers 1 to {n_papers}, in the JSON lines described.
 """
 
+# The same for servers that know structured output; one object around the lines.
+SENTENCES_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["sentences"],
+    "properties": {
+        "sentences": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["text", "citations", "quotes"],
+                "properties": {
+                    "text": {"type": "string"},
+                    "citations": {"type": "array", "items": {"type": "integer"}},
+                    "quotes": {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "additionalProperties": False,
+                            "required": ["n", "quote"],
+                            "properties": {
+                                "n": {"type": "integer"},
+                                "quote": {"type": "string"},
+                            },
+                        },
+                    },
+                },
+            },
+        }
+    },
+}
+
 _FENCE_LINE = re.compile(r"```(?:json\w*)?")
 _THINKING, _THOUGHT = "<think>", "</think>"
 _MARK = re.compile(r"\s*\[(?:papers? )?(\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*)\]", re.IGNORECASE)

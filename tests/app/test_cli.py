@@ -193,6 +193,8 @@ def test_ask_with_and_without_a_model(small_index_dir: Path) -> None:
             "citations": [n],
             "supported": True,
             "problems": [],
+            "entailment": None,  # Spanish
+            "repaired": False,
             "evidence": [{"n": n, "quote": quote, "found": True}],
         }
     ]

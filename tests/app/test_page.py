@@ -198,9 +198,9 @@ def test_a_model_answers_and_its_doubtful_sentence_is_marked(
         page = words(test)
         assert "Written by toy-1" in page
         assert "Not supported: the quotation is not in paper [1]" in page
-        assert len(server.requests) == 1, "a rerun asks nothing again"
+        assert len(server.requests) == 2, "written, and repaired once"
         test.run()
-        assert len(server.requests) == 1
+        assert len(server.requests) == 2, "a rerun asks nothing again"
         test.toggle[0].set_value(True).run()
         assert "Quoted word for word" in words(test)
     assert KEY not in page
