@@ -356,6 +356,15 @@ def ask(
         str, typer.Option(help="Reader of a written answer: astronomer, student or public.")
     ] = "astronomer",
     language: Annotated[str, typer.Option(help="Language of a written answer.")] = "English",
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            "--type",
+            help="Kind of question: fact, papers, summary, definition, consensus, what-if, bibliometric, compositional or "
+            "time-sensitive. Default: found out.",
+            show_default=False,
+        ),
+    ] = None,
     since: SinceOption = None,
     until: UntilOption = None,
     min_citations: CitationsOption = None,
@@ -401,6 +410,7 @@ def ask(
         settings,
         offline=offline,
         style=wording,
+        kind=kind,
         checking=Checking(repair=repair, drop=drop_unsupported),
     )
     _say_understood(answer.search)

@@ -46,9 +46,10 @@ def main() -> None:
             llm_enabled=config.llm_config().enabled,
             reranker=config.reranker_config().name is not None,
         )
+        kind = page_parts.question_kind()
         question = _question(index)
         if question:
-            _answer(index, question, settings, offline=offline, n_papers=n_papers)
+            _answer(index, question, settings, kind=kind, offline=offline, n_papers=n_papers)
     except WayfinderError as error:
         st.error(page_parts.literal(str(error)))
 
@@ -111,14 +112,20 @@ def _pick(example: str) -> None:
 
 
 def _answer(
-    index: Index, question: str, settings: SearchSettings, *, offline: bool, n_papers: int
+    index: Index,
+    question: str,
+    settings: SearchSettings,
+    *,
+    kind: str | None,
+    offline: bool,
+    n_papers: int,
 ) -> None:
     """Show the answer to these settings; asked once, kept for this visitor until something changes."""
     settings = replace(settings, ignored=page_parts.taken_away(question))
-    key = (index.manifest.snapshot, question, settings.key, offline, n_papers)
+    key = (index.manifest.snapshot, question, settings.key, kind, offline, n_papers)
     if st.session_state.get("answer_key") != key:
         st.session_state.answer = _ask_showing_stages(
-            index, question, settings, offline=offline, n_papers=n_papers
+            index, question, settings, kind=kind, offline=offline, n_papers=n_papers
         )
         st.session_state.answer_key = key
     answer: Answer = st.session_state.answer
@@ -129,7 +136,13 @@ def _answer(
 
 
 def _ask_showing_stages(
-    index: Index, question: str, settings: SearchSettings, *, offline: bool, n_papers: int
+    index: Index,
+    question: str,
+    settings: SearchSettings,
+    *,
+    kind: str | None,
+    offline: bool,
+    n_papers: int,
 ) -> Answer:
     """Ask, with the stages and the growing answer on the page."""
     place = st.empty()
@@ -152,6 +165,7 @@ def _ask_showing_stages(
             question,
             settings,
             llm=_visitors_llm(),
+            kind=kind,
             offline=offline,
             n_papers=n_papers,
             on_event=on_event,

@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from indexer.store import Index
+from retrieval.bibliometrics import count
 from retrieval.errors import LLMError
 from retrieval.extract import extract
 from retrieval.llm import LLM, Reply, configured_llm
+from retrieval.question_type import QuestionType, Routed, route
 from retrieval.records import (
     MAX_K,
     Answer,
@@ -54,6 +56,7 @@ def ask(
     llm: LLM | None = None,
     offline: bool = False,
     style: AnswerStyle | None = None,
+    kind: str | None = None,
     checking: Checking = Checking(),  # noqa: B008 - frozen
     n_papers: int = PAPERS_READ,
     on_event: OnEvent = lambda event: None,
@@ -63,6 +66,7 @@ def ask(
     Without `llm` the one that the environment configures is used; `offline`, or none configured,
     quotes the papers instead. A model that fails is replaced by quotation, and the answer says so.
     Sentences that fail their checks are written once more, then marked or dropped (`checking`).
+    `kind` is one of question_type.TYPES, None to find out; bibliometric questions are counted.
 
     Raises:
         QueryError: the question is empty or a single character, or a setting is out of range.
@@ -76,12 +80,19 @@ def ask(
     result = search(index, question, settings, llm=llm)
     searched = time.perf_counter()
     on_event(AnswerEvent("reading", search=result))
+    routed = route(result.query, asked_for=kind)
+    if routed.kind == "bibliometric":
+        return _counted(index, result, routed, began)
     if reason := enough_evidence(result):
         return _answer(
-            result, "refused", (), [], Usage(), {"search": searched - began}, reason=reason
+            result, routed, "refused", (), [], Usage(), {"search": searched - began}, reason=reason
         )
 
     model = None if offline else (llm or configured_llm())
+    if routed.by == "default" and model is not None:
+        routed = route(result.query, model=model)
+        if routed.kind == "bibliometric":
+            return _counted(index, result, routed, began)
     degraded: list[str] = []
     if result.coverage is not None and result.coverage.level == "thinly":
         degraded.append(result.coverage.reason)
@@ -90,7 +101,7 @@ def ask(
     mode: AnswerMode = "extractive"
     dropped: list[Sentence] = []
     if model is not None:
-        writing = _Writing(index, result, style, checking, degraded, on_event)
+        writing = _Writing(index, result, routed.kind, style, checking, degraded, on_event)
         sentences, dropped, usage = writing.written(model)
         mode = "synthesised" if sentences else "extractive"
     elif not style.is_default:
@@ -102,7 +113,7 @@ def ask(
             sentences.append(sentence)
             on_event(AnswerEvent("writing", sentence=sentence))
     seconds = {"search": searched - began, "write": time.perf_counter() - searched}
-    return _answer(result, mode, sentences, degraded, usage, seconds, dropped=dropped)
+    return _answer(result, routed, mode, sentences, degraded, usage, seconds, dropped=dropped)
 
 
 @dataclass(frozen=True)
@@ -111,6 +122,7 @@ class _Writing:
 
     index: Index
     result: SearchResult
+    kind: QuestionType
     style: AnswerStyle
     checking: Checking
     degraded: list[str]
@@ -139,7 +151,7 @@ class _Writing:
 
     def _first(self, model: LLM, reply: Reply) -> list[Sentence]:
         papers = [hit.paper for hit in self.result.hits]
-        system, user = prompts(self.result.query, papers, self.style)
+        system, user = prompts(self.result.query, papers, self.style, kind=self.kind)
         sentences: list[Sentence] = []
         pieces: Iterator[str] = model.stream(system, user, reply, schema=SENTENCES_SCHEMA)
         try:
@@ -176,8 +188,24 @@ def _complaints(sentences: Sequence[Sentence], reply: Reply) -> list[str]:
     return notes
 
 
+def _counted(index: Index, result: SearchResult, routed: Routed, began: float) -> Answer:
+    """A bibliometric question, counted in the index: no model is asked, whatever its coverage."""
+    counted = count(index, result.query, result)
+    answer = _answer(
+        result,
+        routed,
+        "computed",
+        counted.sentences,
+        [],
+        Usage(),
+        {"search and count": time.perf_counter() - began},
+    )
+    return replace(answer, papers=counted.papers, tables=(counted.table,))
+
+
 def _answer(
     result: SearchResult,
+    routed: Routed,
     mode: AnswerMode,
     sentences: Sequence[Sentence],
     degraded: Sequence[str],
@@ -198,5 +226,7 @@ def _answer(
         usage=usage,
         seconds=seconds,
         search=result,
+        kind=routed.kind,
+        kind_by=routed.by,
         dropped=tuple(dropped),
     )

@@ -174,7 +174,21 @@ class Checking:
     drop: bool = False  # what still fails is left out, and kept in `Answer.dropped`
 
 
-AnswerMode = Literal["synthesised", "extractive", "refused"]
+Cell = str | int | float | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows computed by code, and which columns to plot against each other."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    plot: tuple[str, str] | None = None  # columns of x and y
+    url: str = ""  # the same question at ADS
+
+
+AnswerMode = Literal["synthesised", "extractive", "computed", "refused"]
 
 
 @dataclass(frozen=True)
@@ -235,6 +249,9 @@ class Answer:
     usage: Usage
     seconds: dict[str, float]
     search: SearchResult
+    kind: str = "papers"  # of question: see question_type.TYPES
+    kind_by: str = "default"  # what decided it: rules, model, user or default
+    tables: tuple[Table, ...] = ()
     dropped: tuple[Sentence, ...] = ()  # failed their checks and were to be left out
 
     @property

@@ -75,6 +75,8 @@ def answer_row(answer: Answer) -> Row:
         "reason": answer.reason,
         "mode": answer.mode,
         "basis": basis_row(answer),
+        "type": {"name": answer.kind, "by": answer.kind_by},
+        "tables": [asdict(table) for table in answer.tables],
         "understood": [understood_row(item) for item in answer.search.understood],
         "coverage": coverage_row(answer.search),
         "degraded": list(answer.degraded),

@@ -16,6 +16,7 @@ from typing import Any
 from indexer.records import Paper
 from retrieval.errors import QueryError
 from retrieval.prompts import render
+from retrieval.question_type import INSTRUCTIONS, QuestionType
 from retrieval.sentences import split_sentences
 from retrieval.verify import Draft
 
@@ -79,6 +80,7 @@ Rules
 - If the papers disagree, say so and cite both sides. If the question assumes something that the
   papers do not support, say that first.
 - If the papers do not answer the question, write one sentence that says what they do cover.
+- {task}
 - {length}
 - Write in {language}, for {audience}. Passages stay in the papers' own words.
 
@@ -147,14 +149,24 @@ _HEADING = re.compile(r"^#+ .*$", re.MULTILINE)
 
 
 def prompts(
-    question: str, papers: Sequence[Paper], style: AnswerStyle, *, fence: str | None = None
+    question: str,
+    papers: Sequence[Paper],
+    style: AnswerStyle,
+    *,
+    kind: QuestionType = "papers",
+    fence: str | None = None,
 ) -> tuple[str, str]:
-    """Return the system and the user prompt; the fence is a word that no paper can know."""
+    """Return the system and the user prompt; the fence is a word that no paper can know.
+
+    The kind of question says what to do, and how long to write where the style is `standard`.
+    """
+    told = INSTRUCTIONS[kind]
     fence = fence or f"MATERIAL-{secrets.token_hex(8)}"
     system = render(
         SYSTEM,
         fence=fence,
-        length=STYLES[style.style],
+        task=told.task,
+        length=told.length if style.style == "standard" else STYLES[style.style],
         audience=AUDIENCES[style.audience],
         language=style.language,
     )
