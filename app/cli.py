@@ -28,6 +28,7 @@ from retrieval import ask as ask_question
 from retrieval import load_index
 from retrieval import search as search_papers
 from retrieval import similar as similar_papers
+from retrieval.offline import forbid_network
 from retrieval.records import Checking, Mode, SearchFilters, SearchResult, SearchSettings
 from retrieval.rows import answer_row, coverage_row, hit_row, understood_row
 from retrieval.similar import Likeness
@@ -403,6 +404,8 @@ def ask(
         hyde=hyde,
         rerank=rerank,
     )
+    if offline:
+        forbid_network()
     wording = AnswerStyle(style=style, audience=audience, language=language)
     answer = ask_question(
         _open(index, quiet),

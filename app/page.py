@@ -17,9 +17,9 @@ from indexer import config
 from indexer.errors import WayfinderError
 from indexer.store import Index, read_manifest
 from retrieval import ask, load_index
-from retrieval.answer import AnswerEvent
 from retrieval.llm import LLM
 from retrieval.records import Answer, SearchSettings
+from retrieval.writing import AnswerEvent
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)

@@ -160,6 +160,6 @@ _UNIT_SIGNS = (
     "|Msun|Rsun|Lsun|Mearth|Rearth|Mjup|Rjup|micron|sigma|yr|day|min|hour|mag|deg|[%KWJms]"
 )
 _UNIT_AFTER = re.compile(
-    r"(?:\s?(?:±|-|to|and|or|,)\s?[-+]?\d[\d.,]*)*\)?(?: ?x ?10\^ ?-?\d+)?[\s-]?"
+    r"(?:\^?\(?\+\d[\d.]*\)?\s?[_/,]?\s?\(?-\d[\d.]*\)?)?(?:\s?(?:±|-|to|and|or|,)\s?[-+]?\d[\d.,]*)*\)?(?: ?x ?10\^ ?-?\d+)?[\s-]?"
     rf"(?P<unit>(?:{_UNIT_SIGNS})(?![\w])|%|(?i:{'|'.join(map(re.escape, _UNIT_WORDS))})(?!\w))"
 )

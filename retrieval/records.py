@@ -55,6 +55,7 @@ class SearchSettings:
     hyde_weight: float = 0.5  # of the imagined abstracts against the question
     rerank: bool | None = None  # None: where a reranker is configured
     diversity: float = 0.0  # above 0: papers unlike those before them are preferred
+    offline: bool = False  # ask no server, SIMBAD included
     reviews_first: bool = False  # the reviews among the best papers come first
 
     def __post_init__(self) -> None:

@@ -9,12 +9,12 @@ import pytest
 
 from indexer.store import Index
 from retrieval import ask
-from retrieval.answer import AnswerEvent
 from retrieval.errors import QueryError
 from retrieval.llm import LLM
 from retrieval.records import Checking, SearchFilters, SearchSettings
 from retrieval.rows import answer_row
 from retrieval.synthesis import AnswerStyle
+from retrieval.writing import AnswerEvent
 from tests.llm_server import KEY, LLMServer, Reply, sentence
 
 QUESTION = "How do jets from black holes suppress star formation?"
