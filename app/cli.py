@@ -354,7 +354,10 @@ def ask(
         str, typer.Option(help="Length of a written answer: brief, standard or detailed.")
     ] = "standard",
     audience: Annotated[
-        str, typer.Option(help="Reader of a written answer: astronomer, student or public.")
+        str,
+        typer.Option(
+            help="Reader of a written answer: astronomer, other field, student, press, public or child."
+        ),
     ] = "astronomer",
     language: Annotated[str, typer.Option(help="Language of a written answer.")] = "English",
     kind: Annotated[

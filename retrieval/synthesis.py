@@ -31,6 +31,9 @@ STYLES = {
 AUDIENCES = {
     "astronomer": "a professional astronomer",
     "student": "a first-year student of physics; explain each technical term when it first appears",
+    "other field": "a physicist of another field; explain what only astronomers say",
+    "press": "a press officer; plain and exact sentences that may be quoted, without superlatives",
+    "child": "a child of ten; short words and comparisons from daily life, every number as it is",
     "public": "a reader without training in science; use everyday words, keep every number",
 }
 MAX_LANGUAGE_CHARACTERS = 40

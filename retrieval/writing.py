@@ -14,6 +14,7 @@ from retrieval.llm import LLM, Reply
 from retrieval.question_type import QuestionType
 from retrieval.records import Checking, SearchResult, Sentence, Table, Usage
 from retrieval.repair import repaired
+from retrieval.reword import reworded
 from retrieval.synthesis import (
     SENTENCES_SCHEMA,
     AnswerStyle,
@@ -22,6 +23,8 @@ from retrieval.synthesis import (
     read_to_the_end,
 )
 from retrieval.verify import Draft, check_sentence
+
+_FIRST_WRITTEN = (AnswerStyle().audience, AnswerStyle().language)
 
 Stage = Literal["searching", "reading", "writing", "repairing"]
 
@@ -58,18 +61,26 @@ class Writing:
             self.on_event(AnswerEvent("repairing"))
             papers = [hit.paper for hit in self.result.hits]
             try:
-                sentences = repaired(model, sentences, papers, self.style, second, self._checked)
+                sentences = repaired(model, sentences, papers, AnswerStyle(), second, self._checked)
             except LLMError as error:
                 self.degraded.append(f"Sentences that failed could not be repaired: {error}")
         dropped = [s for s in sentences if not s.supported] if self.checking.drop else []
         if dropped:
             sentences = [s for s in sentences if s.supported]
             self.degraded.append(f"{len(dropped)} sentences failed their checks and were left out.")
+        third = Reply()
+        if sentences and (self.style.audience, self.style.language) != _FIRST_WRITTEN:
+            try:
+                sentences = reworded(model, sentences, self.style, third)
+            except LLMError as error:
+                self.degraded.append(
+                    f"The answer could not be said for this reader or in this language: {error}"
+                )
         if sentences and not any(s.supported for s in sentences):
             self.degraded.append(
                 "No sentence of this answer passed its checks: read the papers themselves."
             )
-        return sentences, dropped, first.usage + second.usage
+        return sentences, dropped, first.usage + second.usage + third.usage
 
     def quoted(self, *, needs_model: bool) -> list[Sentence]:
         """Sentences of the papers that answer; notes say what a model would have done."""
@@ -85,7 +96,8 @@ class Writing:
 
     def _first(self, model: LLM, reply: Reply) -> list[Sentence]:
         papers = [hit.paper for hit in self.result.hits]
-        system, user = prompts(self.result.query, papers, self.style, kind=self.kind)
+        plain = AnswerStyle(style=self.style.style)  # other readers and languages come after
+        system, user = prompts(self.result.query, papers, plain, kind=self.kind)
         sentences: list[Sentence] = []
         pieces: Iterator[str] = model.stream(system, user, reply, schema=SENTENCES_SCHEMA)
         try:
@@ -102,9 +114,8 @@ class Writing:
         return sentences
 
     def _checked(self, draft: Draft) -> Sentence:
-        english = self.style.language.casefold() == "english"
         papers = [hit.paper for hit in self.result.hits]
-        return check_sentence(draft, papers, self.index.encoder if english else None)
+        return check_sentence(draft, papers, self.index.encoder)
 
 
 def _complaints(sentences: Sequence[Sentence], reply: Reply) -> list[str]:
