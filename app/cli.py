@@ -28,6 +28,8 @@ from retrieval import ask as ask_question
 from retrieval import load_index
 from retrieval import search as search_papers
 from retrieval import similar as similar_papers
+from retrieval.followup import context_of_row, made_whole
+from retrieval.llm import configured_llm
 from retrieval.offline import forbid_network
 from retrieval.records import Checking, Mode, SearchFilters, SearchResult, SearchSettings
 from retrieval.rows import answer_row, coverage_row, hit_row, understood_row
@@ -381,6 +383,13 @@ def ask(
     ignore: IgnoreOption = None,
     hyde: HydeOption = False,
     rerank: RerankOption = None,
+    after: Annotated[
+        Path | None,
+        typer.Option(
+            help="An answer of `ask --json`, in a file: QUESTION goes on from it, with its papers.",
+            show_default=False,
+        ),
+    ] = None,
     repair: Annotated[
         bool, typer.Option(help="Have the model write failed sentences once more.")
     ] = True,
@@ -410,6 +419,10 @@ def ask(
     if offline:
         forbid_network()
     wording = AnswerStyle(style=style, audience=audience, language=language)
+    thread = context_of_row(_row_of(after)) if after else None
+    if thread is not None:
+        question = made_whole(question, thread, None if offline else configured_llm())
+        _say(f"Read as: {question}")
     answer = ask_question(
         _open(index, quiet),
         question,
@@ -417,6 +430,7 @@ def ask(
         offline=offline,
         style=wording,
         kind=kind,
+        thread=thread,
         checking=Checking(repair=repair, drop=drop_unsupported),
     )
     _say_understood(answer.search)
@@ -477,6 +491,15 @@ def main() -> None:
         raise SystemExit(error.exit_status) from None
     except BrokenPipeError:
         raise SystemExit(0) from None
+
+
+def _row_of(path: Path) -> dict[str, Any]:
+    """The first JSON object of a file."""
+    try:
+        row = json.loads(_text_of(path).split("\n", 1)[0])
+    except ValueError as error:
+        raise QueryError(f"{path} holds no JSON line: give an answer of `ask --json`.") from error
+    return row if isinstance(row, dict) else {}
 
 
 def _text_of(path: Path) -> str:

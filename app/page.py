@@ -17,6 +17,7 @@ from indexer import config
 from indexer.errors import WayfinderError
 from indexer.store import Index, read_manifest
 from retrieval import ask, load_index
+from retrieval.followup import Context, belongs, context_of, made_whole
 from retrieval.llm import LLM
 from retrieval.records import Answer, SearchSettings
 from retrieval.writing import AnswerEvent
@@ -107,6 +108,7 @@ def _examples(index: Index) -> None:
 
 
 def _pick(example: str) -> None:
+    st.session_state.thread = None
     st.session_state.question = example
     st.session_state.asked = example
 
@@ -133,6 +135,27 @@ def _answer(
     page_parts.answer(answer)
     page_parts.moved(answer.search)
     page_parts.papers(answer)
+    if not answer.refused:
+        with st.form("further", border=False, clear_on_submit=True):
+            st.text_input("Ask further", key="further", placeholder="And at high redshift?")
+            st.form_submit_button("Ask further", on_click=_follow, args=(answer, offline))
+
+
+def _thread(question: str) -> Context | None:
+    """The visitor's thread, as long as the question is on its subject."""
+    thread: Context | None = st.session_state.get("thread")
+    return thread if thread is not None and belongs(question, thread) else None
+
+
+def _follow(answer: Answer, offline: bool) -> None:
+    """Make the further question whole and put it into the question's box, where it can be changed."""
+    further = str(st.session_state.further).strip()
+    if not further:
+        return
+    thread = context_of(answer)
+    whole = made_whole(further, thread, None if offline else _visitors_llm())
+    st.session_state.thread = thread
+    st.session_state.question = st.session_state.asked = whole
 
 
 def _ask_showing_stages(
@@ -166,6 +189,7 @@ def _ask_showing_stages(
             settings,
             llm=_visitors_llm(),
             kind=kind,
+            thread=_thread(question),
             offline=offline,
             n_papers=n_papers,
             on_event=on_event,

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from indexer.store import Index
 from retrieval.bibliometrics import count
+from retrieval.followup import Context, with_kept
 from retrieval.llm import LLM, configured_llm
 from retrieval.offline import settings_offline
 from retrieval.question_type import Routed, route
@@ -45,6 +46,7 @@ def ask(
     kind: str | None = None,
     checking: Checking = Checking(),  # noqa: B008 - frozen
     n_papers: int = PAPERS_READ,
+    thread: Context | None = None,
     on_event: OnEvent = lambda event: None,
 ) -> Answer:
     """Answer `question` from the `n_papers` best papers of `index`; see `Answer`.
@@ -53,6 +55,7 @@ def ask(
     quotes the papers instead. A model that fails is replaced by quotation, and the answer says so.
     Sentences that fail their checks are written once more, then marked or dropped (`checking`).
     `kind` is one of question_type.TYPES, None to find out; bibliometric questions are counted.
+    With a `thread` its papers are read too; make the question whole first (followup.made_whole).
 
     Raises:
         QueryError: the question is empty or a single character, or a setting is out of range.
@@ -64,6 +67,8 @@ def ask(
         settings, notes = settings_offline(settings)
     on_event(AnswerEvent("searching"))
     result = search(index, question, settings, llm=llm)
+    if thread is not None:
+        result = with_kept(index, result, thread)
     searched = time.perf_counter() - began
     on_event(AnswerEvent("reading", search=result))
     model = None if offline else (llm or configured_llm())
