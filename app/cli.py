@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app import show
+from app import cli_llm, show
 from app.cli_index import index_app
 from app.terminal import JsonOption, QuietOption, index_directory, out, say
 from indexer.errors import QueryError, SourceError, WayfinderError
@@ -23,7 +23,10 @@ from retrieval import ask as ask_question
 from retrieval import load_index
 from retrieval import search as search_papers
 from retrieval import similar as similar_papers
-from retrieval.records import Mode, SearchFilters, SearchResult, SearchSettings
+from retrieval.followup import context_of_row, made_whole
+from retrieval.llm import configured_llm
+from retrieval.offline import forbid_network
+from retrieval.records import Checking, Mode, SearchFilters, SearchResult, SearchSettings
 from retrieval.rows import answer_row, coverage_row, hit_row, understood_row
 from retrieval.similar import Likeness
 from retrieval.synthesis import AnswerStyle
@@ -48,6 +51,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(index_app, name="index")
+app.add_typer(cli_llm.app, name="llm")
 
 IndexOption = Annotated[
     Path | None,
@@ -276,9 +280,21 @@ def ask(
         str, typer.Option(help="Length of a written answer: brief, standard or detailed.")
     ] = "standard",
     audience: Annotated[
-        str, typer.Option(help="Reader of a written answer: astronomer, student or public.")
+        str,
+        typer.Option(
+            help="Reader of a written answer: astronomer, other field, student, press, public or child."
+        ),
     ] = "astronomer",
     language: Annotated[str, typer.Option(help="Language of a written answer.")] = "English",
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            "--type",
+            help="Kind of question: fact, papers, summary, definition, consensus, what-if, bibliometric, compositional or "
+            "time-sensitive. Default: found out.",
+            show_default=False,
+        ),
+    ] = None,
     since: SinceOption = None,
     until: UntilOption = None,
     min_citations: CitationsOption = None,
@@ -291,6 +307,19 @@ def ask(
     ignore: IgnoreOption = None,
     hyde: HydeOption = False,
     rerank: RerankOption = None,
+    after: Annotated[
+        Path | None,
+        typer.Option(
+            help="An answer of `ask --json`, in a file: QUESTION goes on from it, with its papers.",
+            show_default=False,
+        ),
+    ] = None,
+    repair: Annotated[
+        bool, typer.Option(help="Have the model write failed sentences once more.")
+    ] = True,
+    drop_unsupported: Annotated[
+        bool, typer.Option(help="Leave out sentences that fail their checks, instead of marking.")
+    ] = False,
     json_output: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -311,9 +340,26 @@ def ask(
         hyde=hyde,
         rerank=rerank,
     )
+    if offline:
+        forbid_network()
     wording = AnswerStyle(style=style, audience=audience, language=language)
-    answer = ask_question(_open(index, quiet), question, settings, offline=offline, style=wording)
+    thread = context_of_row(_row_of(after)) if after else None
+    if thread is not None:
+        question = made_whole(question, thread, None if offline else configured_llm())
+        say(f"Read as: {question}")
+    answer = ask_question(
+        _open(index, quiet),
+        question,
+        settings,
+        offline=offline,
+        style=wording,
+        kind=kind,
+        thread=thread,
+        checking=Checking(repair=repair, drop=drop_unsupported),
+    )
     _say_understood(answer.search)
+    if answer.usage.model:
+        say(f"Written by {answer.usage.text}")
     for note in answer.degraded:
         say(note)
     out(
@@ -369,6 +415,15 @@ def main() -> None:
         raise SystemExit(error.exit_status) from None
     except BrokenPipeError:
         raise SystemExit(0) from None
+
+
+def _row_of(path: Path) -> dict[str, Any]:
+    """The first JSON object of a file."""
+    try:
+        row = json.loads(_text_of(path).split("\n", 1)[0])
+    except ValueError as error:
+        raise QueryError(f"{path} holds no JSON line: give an answer of `ask --json`.") from error
+    return row if isinstance(row, dict) else {}
 
 
 def _text_of(path: Path) -> str:

@@ -17,8 +17,10 @@ from indexer import config
 from indexer.errors import WayfinderError
 from indexer.store import Index, read_manifest
 from retrieval import ask, load_index
-from retrieval.answer import AnswerEvent
+from retrieval.followup import Context, belongs, context_of, made_whole
+from retrieval.llm import LLM
 from retrieval.records import Answer, SearchSettings
+from retrieval.writing import AnswerEvent
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
@@ -45,9 +47,10 @@ def main() -> None:
             llm_enabled=config.llm_config().enabled,
             reranker=config.reranker_config().name is not None,
         )
+        kind = page_parts.question_kind()
         question = _question(index)
         if question:
-            _answer(index, question, settings, offline=offline, n_papers=n_papers)
+            _answer(index, question, settings, kind=kind, offline=offline, n_papers=n_papers)
     except WayfinderError as error:
         st.error(page_parts.literal(str(error)))
 
@@ -105,19 +108,26 @@ def _examples(index: Index) -> None:
 
 
 def _pick(example: str) -> None:
+    st.session_state.thread = None
     st.session_state.question = example
     st.session_state.asked = example
 
 
 def _answer(
-    index: Index, question: str, settings: SearchSettings, *, offline: bool, n_papers: int
+    index: Index,
+    question: str,
+    settings: SearchSettings,
+    *,
+    kind: str | None,
+    offline: bool,
+    n_papers: int,
 ) -> None:
     """Show the answer to these settings; asked once, kept for this visitor until something changes."""
     settings = replace(settings, ignored=page_parts.taken_away(question))
-    key = (index.manifest.snapshot, question, settings.key, offline, n_papers)
+    key = (index.manifest.snapshot, question, settings.key, kind, offline, n_papers)
     if st.session_state.get("answer_key") != key:
         st.session_state.answer = _ask_showing_stages(
-            index, question, settings, offline=offline, n_papers=n_papers
+            index, question, settings, kind=kind, offline=offline, n_papers=n_papers
         )
         st.session_state.answer_key = key
     answer: Answer = st.session_state.answer
@@ -125,10 +135,37 @@ def _answer(
     page_parts.answer(answer)
     page_parts.moved(answer.search)
     page_parts.papers(answer)
+    if not answer.refused:
+        with st.form("further", border=False, clear_on_submit=True):
+            st.text_input("Ask further", key="further", placeholder="And at high redshift?")
+            st.form_submit_button("Ask further", on_click=_follow, args=(answer, offline))
+
+
+def _thread(question: str) -> Context | None:
+    """The visitor's thread, as long as the question is on its subject."""
+    thread: Context | None = st.session_state.get("thread")
+    return thread if thread is not None and belongs(question, thread) else None
+
+
+def _follow(answer: Answer, offline: bool) -> None:
+    """Make the further question whole and put it into the question's box, where it can be changed."""
+    further = str(st.session_state.further).strip()
+    if not further:
+        return
+    thread = context_of(answer)
+    whole = made_whole(further, thread, None if offline else _visitors_llm())
+    st.session_state.thread = thread
+    st.session_state.question = st.session_state.asked = whole
 
 
 def _ask_showing_stages(
-    index: Index, question: str, settings: SearchSettings, *, offline: bool, n_papers: int
+    index: Index,
+    question: str,
+    settings: SearchSettings,
+    *,
+    kind: str | None,
+    offline: bool,
+    n_papers: int,
 ) -> Answer:
     """Ask, with the stages and the growing answer on the page."""
     place = st.empty()
@@ -147,10 +184,28 @@ def _ask_showing_stages(
                 growing.add(event.sentence)
 
         answer = ask(
-            index, question, settings, offline=offline, n_papers=n_papers, on_event=on_event
+            index,
+            question,
+            settings,
+            llm=_visitors_llm(),
+            kind=kind,
+            thread=_thread(question),
+            offline=offline,
+            n_papers=n_papers,
+            on_event=on_event,
         )
     place.empty()
     return answer
+
+
+def _visitors_llm() -> LLM | None:
+    """This visitor's session with the language model: its budget of tokens is the visitor's own."""
+    configured = config.llm_config()
+    known: LLM | None = st.session_state.get("llm")
+    if known is None or known.config != configured:
+        st.session_state.llm = LLM(configured) if configured.enabled else None
+    llm: LLM | None = st.session_state.llm
+    return llm
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ import streamlit as st
 
 from indexer.store import Index
 from indexer.weights import UNKNOWN_YEAR
+from retrieval.basis import basis
+from retrieval.question_type import TYPES
 from retrieval.records import (
     Answer,
     Hit,
@@ -20,6 +22,7 @@ from retrieval.records import (
     SearchResult,
     SearchSettings,
     Sentence,
+    Table,
 )
 from retrieval.understood import Understood
 
@@ -120,6 +123,13 @@ def sidebar(index: Index, *, llm_enabled: bool, reranker: bool) -> tuple[SearchS
         settings, filters=filters, recency=recency, impact=impact, half_life_years=half_life
     )
     return settings, offline, n_papers
+
+
+def question_kind() -> str | None:
+    """The kind of question that the visitor says, or None to find out."""
+    with st.sidebar:
+        chosen = st.selectbox("Kind of question", ["found out", *TYPES])
+    return None if chosen == "found out" else str(chosen)
 
 
 def _filters() -> SearchFilters:
@@ -262,9 +272,34 @@ def answer(answer: Answer) -> None:
         st.warning(literal(note))
     if answer.refused:
         st.info(literal(answer.reason))
+        _basis(answer)
         return
     text = _paragraphs(answer.sentences, answer.papers, by_paper=answer.mode == "extractive")
     st.html(f'<p class="wf-kind">{escape(_kind(answer))}</p>{text}')
+    for table in answer.tables:
+        _table(table)
+    _basis(answer)
+
+
+def _table(table: Table) -> None:
+    """A computed table, its plot, and the same question at ADS."""
+    st.subheader(literal(table.title), anchor=False)
+    columns = {name: [row[i] for row in table.rows] for i, name in enumerate(table.columns)}
+    if table.plot and len(table.rows) > 1:
+        x, y = table.plot
+        st.bar_chart({x: [str(v) for v in columns[x]], y: columns[y]}, x=x, y=y)
+    st.dataframe(columns, hide_index=True)
+    if table.url:
+        st.html(
+            f'<p class="wf-facts"><a href="{escape(table.url)}" target="_blank" rel="noopener">The same at ADS</a></p>'
+        )
+
+
+def _basis(answer: Answer) -> None:
+    """From what the answer was made, what was not searched, and where to go on."""
+    found = basis(answer)
+    link = f'<a href="{escape(found.ads_url)}" target="_blank" rel="noopener">Search ADS for the same words</a>'
+    st.html(f'<p class="wf-facts">{escape(found.text)} {link}.</p>')
 
 
 def moved(result: SearchResult) -> None:
@@ -308,8 +343,12 @@ def _kind(answer: Answer) -> str:
         return (
             f"Quoted word for word from {papers_cited}, chosen from {answer.search.n_candidates:,}"
         )
+    if answer.mode == "computed":
+        return (
+            f"Counted in this index of {answer.search.n_papers:,} papers, without a language model"
+        )
     checked = sum(sentence.supported for sentence in answer.sentences)
-    return f"Written by {answer.usage.model} from {papers_cited} · {checked} of {len(answer.sentences)} sentences passed their checks"
+    return f"Written by {answer.usage.text} from {papers_cited} · {checked} of {len(answer.sentences)} sentences passed their checks · read as a question of kind “{answer.kind}”"
 
 
 def _paragraphs(sentences: Sequence[Sentence], hits: Sequence[Hit], *, by_paper: bool) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 
-from retrieval.records import Answer, Hit, SearchResult
+from retrieval.basis import basis
+from retrieval.records import Answer, Hit, SearchResult, Table
 
 WIDTH = 100
 
@@ -29,12 +31,41 @@ def answer_page(answer: Answer) -> str:
     for number, sentence in enumerate(answer.sentences, 1):
         if not sentence.supported:
             lines.append(f"  ! sentence {number} is not supported: {'; '.join(sentence.problems)}")
+    lines += [line for table in answer.tables for line in _table_lines(table)]
     cited = {n for sentence in answer.sentences for n in sentence.citations}
     shown = [(n, hit) for n, hit in enumerate(answer.papers, 1) if n in cited or answer.refused]
     if shown:
         lines.append("Nearest papers" if answer.refused else "Papers")
     lines += [_hit_lines(hit, number=n) for n, hit in shown]
+    found = basis(answer)
+    lines += ["", textwrap.fill(found.text, WIDTH)]
+    if answer.refused:
+        lines.append(f"The same words at ADS: {found.ads_url}")
     return "\n".join(lines)
+
+
+def _table_lines(table: Table) -> list[str]:
+    """A table as text, with a bar for each value of its plot."""
+    rows = [tuple("" if cell is None else str(cell) for cell in row) for row in table.rows]
+    widths = [
+        min(60, max(len(row[i]) for row in [table.columns, *rows]))
+        for i in range(len(table.columns))
+    ]
+    y = table.columns.index(table.plot[1]) if table.plot else None
+    values = [row[y] for row in table.rows] if y is not None else []
+    numbers = [value for value in values if isinstance(value, int | float)]
+    top = max(numbers, default=0)
+    lines = [table.title, _cells(table.columns, widths)]
+    for i, row in enumerate(rows):
+        value = values[i] if values else None
+        bar = "█" * round(20 * value / top) if top and isinstance(value, int | float) else ""
+        lines.append(f"{_cells(row, widths)}  {bar}".rstrip())
+    return [*lines, *([f"At ADS: {table.url}"] if table.url else []), ""]
+
+
+def _cells(cells: Sequence[str], widths: Sequence[int]) -> str:
+    shown = (textwrap.shorten(c, w, placeholder="…") for c, w in zip(cells, widths, strict=True))
+    return "  ".join(c.ljust(w) for c, w in zip(shown, widths, strict=True)).rstrip()
 
 
 def _nothing_found(result: SearchResult) -> str:

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from eval import cli_answers
+
 if TYPE_CHECKING:
     from eval.ranking import Report
     from eval.understanding import Finding
     from indexer.store import Index
 
 app = typer.Typer(help="Measure search and answers on question files.", no_args_is_help=True)
+app.add_typer(cli_answers.app)
 
 QuestionsOption = Annotated[
     Path, typer.Option(help="JSON lines of questions with their papers, or Pathfinder's JSON.")

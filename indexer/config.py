@@ -15,6 +15,13 @@
 | WAYFINDER_LLM_MODEL          | the model to ask for                                               |
 | WAYFINDER_LLM_API_KEY        | key for that server (else OPENAI_API_KEY)                          |
 | WAYFINDER_LLM_TIMEOUT_SECONDS| the longest one call may take                                      |
+| WAYFINDER_LLM_API_VERSION    | makes the server an Azure OpenAI one; the model is its deployment  |
+| WAYFINDER_LLM_CONCURRENCY    | calls at the same time, of one process (default 4)                 |
+| WAYFINDER_LLM_CACHE          | 0: do not keep replies                                             |
+| WAYFINDER_LLM_USD_PER_MILLION| price of a million tokens in and out, such as 0.15,0.60            |
+| WAYFINDER_LLM_SESSION_TOKENS | the most tokens of one session                                     |
+| WAYFINDER_LLM_DAY_TOKENS     | the most tokens of one day, all processes together                 |
+| WAYFINDER_LLM_DAY_USD        | the most dollars of one day; needs the price                       |
 | WAYFINDER_EMBEDDING_BASE_URL | server of `--encoder openai:MODEL`; empty means OpenAI's own       |
 | OPENAI_API_KEY               | turns synthesised answers on                                       |
 | WAYFINDER_ADS_URL            | search address of ADS or a mirror                                  |
@@ -39,6 +46,7 @@ STARTER_CORPUS = REPOSITORY / "data" / "starter.jsonl"
 DEFAULT_ENCODER = "minilm"
 DEFAULT_LLM_MODEL = "gpt-4o-mini"
 DEFAULT_LLM_TIMEOUT_SECONDS = 60.0
+DEFAULT_LLM_CONCURRENCY = 4
 DEFAULT_RERANK_SECONDS = 10.0
 DEFAULT_ARXIV_URL = "https://oaipmh.arxiv.org/oai"
 DEFAULT_MAX_WAIT_SECONDS = 3600.0
@@ -62,6 +70,15 @@ class LLMConfig:
     model: str = DEFAULT_LLM_MODEL
     api_key: Secret = field(default_factory=lambda: Secret(""))
     timeout_seconds: float = DEFAULT_LLM_TIMEOUT_SECONDS
+    api_version: str | None = None  # of Azure OpenAI
+    concurrency: int = DEFAULT_LLM_CONCURRENCY
+    cache: Path | None = None  # folder of kept replies; None: none are kept
+    usd_per_million_in: float | None = None
+    usd_per_million_out: float | None = None
+    session_tokens: int | None = None
+    day_tokens: int | None = None
+    day_usd: float | None = None
+    day_file: Path | None = None  # where the day's sum is kept
 
     @property
     def enabled(self) -> bool:
@@ -124,8 +141,10 @@ def llm_config() -> LLMConfig:
     """The language model that the environment asks for.
 
     Raises:
-        QueryError: WAYFINDER_LLM_TIMEOUT_SECONDS is not a positive number.
+        QueryError: a time, price, limit or number is not a positive number.
     """
+    price_in, price_out = _prices()
+    kept = cache_dir() / "llm"
     return LLMConfig(
         base_url=os.environ.get("WAYFINDER_LLM_BASE_URL") or None,
         model=os.environ.get("WAYFINDER_LLM_MODEL") or DEFAULT_LLM_MODEL,
@@ -133,7 +152,58 @@ def llm_config() -> LLMConfig:
             os.environ.get("WAYFINDER_LLM_API_KEY") or os.environ.get("OPENAI_API_KEY") or ""
         ),
         timeout_seconds=_seconds("WAYFINDER_LLM_TIMEOUT_SECONDS", DEFAULT_LLM_TIMEOUT_SECONDS),
+        api_version=os.environ.get("WAYFINDER_LLM_API_VERSION") or None,
+        concurrency=_whole("WAYFINDER_LLM_CONCURRENCY") or DEFAULT_LLM_CONCURRENCY,
+        cache=None if os.environ.get("WAYFINDER_LLM_CACHE") == "0" else kept / "replies",
+        usd_per_million_in=price_in,
+        usd_per_million_out=price_out,
+        session_tokens=_whole("WAYFINDER_LLM_SESSION_TOKENS"),
+        day_tokens=_whole("WAYFINDER_LLM_DAY_TOKENS"),
+        day_usd=_day_usd(price_in),
+        day_file=kept / "spent.json",
     )
+
+
+def _prices() -> tuple[float | None, float | None]:
+    value = os.environ.get("WAYFINDER_LLM_USD_PER_MILLION")
+    if not value:
+        return None, None
+    try:
+        price_in, price_out = (float(part) for part in value.split(","))
+    except ValueError:
+        price_in = price_out = -1.0
+    if min(price_in, price_out) < 0:
+        raise QueryError(
+            f"WAYFINDER_LLM_USD_PER_MILLION is {value!r}: give two prices, in and out, such as 0.15,0.60."
+        )
+    return price_in, price_out
+
+
+def _day_usd(price: float | None) -> float | None:
+    value = os.environ.get("WAYFINDER_LLM_DAY_USD")
+    if not value:
+        return None
+    if price is None:
+        raise QueryError(
+            "WAYFINDER_LLM_DAY_USD needs WAYFINDER_LLM_USD_PER_MILLION, such as 0.15,0.60."
+        )
+    try:
+        usd = float(value)
+    except ValueError:
+        usd = 0.0
+    if usd <= 0:
+        raise QueryError(f"WAYFINDER_LLM_DAY_USD is {value!r}: give dollars above 0.")
+    return usd
+
+
+def _whole(name: str) -> int | None:
+    """A whole number above 0, or None where the variable is not set."""
+    value = os.environ.get(name)
+    if not value:
+        return None
+    if not value.isdecimal() or int(value) < 1:
+        raise QueryError(f"{name} is {value!r}: give a whole number above 0.")
+    return int(value)
 
 
 def embedding_server() -> tuple[str | None, Secret]:

@@ -6,42 +6,33 @@ search -> enough to answer from? -> write (or quote) -> check each sentence -> a
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import replace
 
 from indexer.store import Index
-from retrieval.errors import LLMError
-from retrieval.extract import extract
-from retrieval.llm import LLM, Reply, configured_llm
+from retrieval.bibliometrics import count
+from retrieval.followup import Context, with_kept
+from retrieval.llm import LLM, configured_llm
+from retrieval.offline import settings_offline
+from retrieval.question_type import Routed, route
 from retrieval.records import (
     MAX_K,
     Answer,
     AnswerMode,
+    Checking,
     SearchResult,
     SearchSettings,
     Sentence,
+    Table,
     Usage,
 )
 from retrieval.search import enough_evidence, search
-from retrieval.synthesis import AnswerStyle, prompts, read_drafts, read_to_the_end
-from retrieval.verify import check_sentence
+from retrieval.synthesis import AnswerStyle
+from retrieval.values import DEPTH, asked_quantity, values_table
+from retrieval.writing import AnswerEvent, OnEvent, Writing, weighed
 
 PAPERS_READ = 8
-
-Stage = Literal["searching", "reading", "writing"]
-
-
-@dataclass(frozen=True)
-class AnswerEvent:
-    """What just happened, for a page that shows an answer in the making."""
-
-    stage: Stage
-    search: SearchResult | None = None  # with "reading": what was found
-    sentence: Sentence | None = None  # with "writing": the next sentence, checked
-
-
-OnEvent = Callable[[AnswerEvent], None]
+PAPERS_WEIGHED = 15  # for a verdict, unless another number is asked for
 
 
 def ask(
@@ -52,99 +43,107 @@ def ask(
     llm: LLM | None = None,
     offline: bool = False,
     style: AnswerStyle | None = None,
+    kind: str | None = None,
+    checking: Checking = Checking(),  # noqa: B008 - frozen
     n_papers: int = PAPERS_READ,
+    thread: Context | None = None,
     on_event: OnEvent = lambda event: None,
 ) -> Answer:
     """Answer `question` from the `n_papers` best papers of `index`; see `Answer`.
 
     Without `llm` the one that the environment configures is used; `offline`, or none configured,
     quotes the papers instead. A model that fails is replaced by quotation, and the answer says so.
+    Sentences that fail their checks are written once more, then marked or dropped (`checking`).
+    `kind` is one of question_type.TYPES, None to find out; bibliometric questions are counted.
+    With a `thread` its papers are read too; make the question whole first (followup.made_whole).
 
     Raises:
         QueryError: the question is empty or a single character, or a setting is out of range.
     """
     began = time.perf_counter()
-    settings = replace(settings or SearchSettings(), k=max(1, min(n_papers, MAX_K)))
+    settings = replace(settings or SearchSettings(), k=_n_papers(question, kind, n_papers))
+    notes: list[str] = []
     if offline:
-        settings = replace(settings, hyde=False)
-    style = style or AnswerStyle()
+        settings, notes = settings_offline(settings)
     on_event(AnswerEvent("searching"))
     result = search(index, question, settings, llm=llm)
-    searched = time.perf_counter()
+    if thread is not None:
+        result = with_kept(index, result, thread)
+    searched = time.perf_counter() - began
     on_event(AnswerEvent("reading", search=result))
-    if reason := enough_evidence(result):
-        return _answer(
-            result, "refused", (), [], Usage(), {"search": searched - began}, reason=reason
-        )
-
     model = None if offline else (llm or configured_llm())
-    degraded: list[str] = []
+    routed = route(result.query, asked_for=kind)
+    refusal = enough_evidence(result)
+    if routed.by == "default" and not refusal:
+        routed = route(result.query, model=model)
+    if routed.kind == "bibliometric":
+        return _counted(index, result, routed, began)
+    if refusal:
+        return _answer(
+            result, routed, "refused", (), notes, Usage(), {"search": searched}, reason=refusal
+        )
     if result.coverage is not None and result.coverage.level == "thinly":
-        degraded.append(result.coverage.reason)
+        notes.append(result.coverage.reason)
+    writing = Writing(index, result, routed.kind, style or AnswerStyle(), checking, notes, on_event)
+    answer = _written(writing, model, routed)
+    seconds = {"search": searched, "write": time.perf_counter() - began - searched}
+    return replace(answer, seconds=seconds)
+
+
+def _n_papers(question: str, kind: str | None, n_papers: int) -> int:
+    """How many papers are read: more for a verdict, unless another number than usual is asked for."""
+    asked = route(question, asked_for=kind).kind
+    usual = n_papers == PAPERS_READ
+    return max(1, min(PAPERS_WEIGHED if usual and asked == "consensus" else n_papers, MAX_K))
+
+
+def _written(writing: Writing, model: LLM | None, routed: Routed) -> Answer:
+    """The answer by a model, or quoted where there is none or it fails; with verdict and values."""
+    result, notes = writing.result, writing.degraded
     sentences: list[Sentence] = []
+    dropped: list[Sentence] = []
     usage = Usage()
-    mode: AnswerMode = "extractive"
     if model is not None:
-        reply = Reply()
-        sentences = _written(model, result, style, reply, degraded, on_event)
-        usage = reply.usage
-        mode = "synthesised" if sentences else "extractive"
-    elif not style.is_default:
-        degraded.append(
-            "Style, audience and language need a language model: the papers are quoted as they are."
-        )
+        sentences, dropped, usage = writing.written(model)
+    mode: AnswerMode = "synthesised" if sentences else "extractive"
     if not sentences:
-        for sentence in extract(result.query, result.hits, index.encoder):
-            sentences.append(sentence)
-            on_event(AnswerEvent("writing", sentence=sentence))
-    seconds = {"search": searched - began, "write": time.perf_counter() - searched}
-    return _answer(result, mode, sentences, degraded, usage, seconds)
+        sentences = writing.quoted(needs_model=model is None)
+    tables: tuple[Table, ...] = ()
+    if routed.kind == "consensus":
+        verdict, tables, more = weighed(model, result, notes)
+        usage += more
+        sentences = [*verdict, *sentences]
+    answer = _answer(result, routed, mode, sentences, notes, usage, {}, dropped=dropped)
+    return replace(answer, tables=(*tables, *_values(writing.index, result)))
 
 
-def _written(
-    model: LLM,
-    result: SearchResult,
-    style: AnswerStyle,
-    reply: Reply,
-    degraded: list[str],
-    on_event: OnEvent,
-) -> list[Sentence]:
-    """The model's sentences, each checked as it completes; none if it failed before the first."""
-    papers = [hit.paper for hit in result.hits]
-    system, user = prompts(result.query, papers, style)
-    sentences: list[Sentence] = []
-    pieces: Iterator[str] = model.stream(system, user, reply)
-    try:
-        for draft in read_drafts(pieces):
-            sentences.append(check_sentence(draft, papers))
-            on_event(AnswerEvent("writing", sentence=sentences[-1]))
-    except LLMError as error:
-        what = "the answer below is incomplete" if sentences else "the papers are quoted instead"
-        degraded.append(f"{error} For now {what}.")
-    else:
-        degraded += _complaints(sentences, reply)
-    return sentences
+def _values(index: Index, result: SearchResult) -> tuple[Table, ...]:
+    """The table of values, where a question asks for a quantity; read from more papers than are cited."""
+    if asked_quantity(result.query) is None:
+        return ()
+    deeper = replace(result.settings, k=DEPTH, hyde=False, rerank=False)
+    table = values_table(result.query, search(index, result.query, deeper))
+    return () if table is None else (table,)
 
 
-def _complaints(sentences: Sequence[Sentence], reply: Reply) -> list[str]:
-    if not sentences:
-        return ["The language model gave no usable answer: the papers are quoted instead."]
-    notes = []
-    if not read_to_the_end(len(sentences), sum(map(len, reply.pieces))):
-        notes.append(
-            "The language model did not come to an end: the rest of its answer was left out."
-        )
-    elif not reply.finish_reason:
-        notes.append("The language model's server broke off: the answer may be incomplete.")
-    if reply.finish_reason == "length":
-        notes.append("The language model's answer was cut off at its length limit.")
-    if not any(sentence.supported for sentence in sentences):
-        notes.append("No sentence of this answer passed its checks: read the papers themselves.")
-    return notes
+def _counted(index: Index, result: SearchResult, routed: Routed, began: float) -> Answer:
+    """A bibliometric question, counted in the index: no model is asked, whatever its coverage."""
+    counted = count(index, result.query, result)
+    answer = _answer(
+        result,
+        routed,
+        "computed",
+        counted.sentences,
+        [],
+        Usage(),
+        {"search and count": time.perf_counter() - began},
+    )
+    return replace(answer, papers=counted.papers, tables=(counted.table,))
 
 
 def _answer(
     result: SearchResult,
+    routed: Routed,
     mode: AnswerMode,
     sentences: Sequence[Sentence],
     degraded: Sequence[str],
@@ -152,6 +151,7 @@ def _answer(
     seconds: dict[str, float],
     *,
     reason: str = "",
+    dropped: Sequence[Sentence] = (),
 ) -> Answer:
     return Answer(
         question=result.query,
@@ -164,4 +164,7 @@ def _answer(
         usage=usage,
         seconds=seconds,
         search=result,
+        kind=routed.kind,
+        kind_by=routed.by,
+        dropped=tuple(dropped),
     )

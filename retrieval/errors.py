@@ -4,6 +4,7 @@ from indexer.errors import QueryError, RemoteError, UserError
 
 __all__ = [
     "LLMBadRequest",
+    "LLMBudgetExceeded",
     "LLMError",
     "LLMRejected",
     "LLMUnavailable",
@@ -28,6 +29,10 @@ class LLMRejected(LLMError, UserError):
 
 class LLMBadRequest(LLMError):
     """The server does not take this request, for instance because it is too long."""
+
+
+class LLMBudgetExceeded(LLMError, UserError):
+    """A limit of tokens or money is reached: raise it, or wait."""
 
 
 class RerankError(RemoteError):

@@ -12,11 +12,13 @@ import numpy.typing as npt
 from indexer.encoder import Encoder
 from indexer.records import Paper
 from indexer.tokens import tokens
+from retrieval.question_type import QuestionType
 from retrieval.records import Hit, Sentence
 from retrieval.sentences import split_sentences
 from retrieval.verify import Draft, check_sentence
 
 MOST_SENTENCES = 6
+MOST_OF_KIND: dict[QuestionType, int] = {"fact": 3, "definition": 4, "summary": 10}
 MOST_A_PAPER = 2
 MOST_CANDIDATES = 72  # sentences encoded: about 0.3 s on two cores
 MIN_WORDS, MAX_WORDS = 6, 70
@@ -47,8 +49,12 @@ class _Candidate:
     text: str
 
 
-def extract(question: str, hits: Sequence[Hit], encoder: Encoder) -> tuple[Sentence, ...]:
-    """Return up to six quoted sentences of `hits` that answer; hit i is cited as i + 1.
+def extract(
+    question: str, hits: Sequence[Hit], encoder: Encoder, *, kind: QuestionType = "papers"
+) -> tuple[Sentence, ...]:
+    """Return quoted sentences of `hits` that answer, as many as the kind of question wants.
+
+    Hit i is cited as i + 1. The best paper comes first; where time matters the newest.
 
     Sentences are chosen by meaning, words in common with the question and their paper's place,
     and against repeating each other; each passes the checks that a model's sentences pass.
@@ -58,16 +64,22 @@ def extract(question: str, hits: Sequence[Hit], encoder: Encoder) -> tuple[Sente
         return ()
     vectors = encoder.encode([question, *(c.text for c in candidates)])
     relevance = _relevance(question, candidates, vectors, hits)
-    chosen = _choose(candidates, relevance, vectors[1:])
+    chosen = _choose(candidates, relevance, vectors[1:], MOST_OF_KIND.get(kind, MOST_SENTENCES))
+    papers = [hit.paper for hit in hits]
+    newest_first = kind == "time-sensitive"
     best_of = {
         c.paper: max(relevance[i] for i in chosen if candidates[i].paper == c.paper)
         for c in (candidates[i] for i in chosen)
     }
     ordered = sorted(
         chosen,
-        key=lambda i: (-best_of[candidates[i].paper], candidates[i].paper, candidates[i].place),
+        key=lambda i: (
+            -(papers[candidates[i].paper - 1].decimal_year or 0.0) * newest_first,
+            -best_of[candidates[i].paper],
+            candidates[i].paper,
+            candidates[i].place,
+        ),
     )
-    papers = [hit.paper for hit in hits]
     sentences = []
     previous = 0
     for i in ordered:
@@ -128,11 +140,12 @@ def _choose(
     candidates: Sequence[_Candidate],
     relevance: npt.NDArray[np.float64],
     vectors: npt.NDArray[np.float32],
+    most: int,
 ) -> list[int]:
     """Maximal marginal relevance (Carbonell & Goldstein 1998), at most two sentences a paper."""
     chosen: list[int] = []
     open_rows = set(range(len(candidates)))
-    while open_rows and len(chosen) < MOST_SENTENCES:
+    while open_rows and len(chosen) < most:
         likeness = vectors @ vectors[chosen].T if chosen else np.zeros((len(candidates), 1))
         gain = relevance - REDUNDANCY * likeness.max(axis=1)
         best = max(sorted(open_rows), key=lambda i: gain[i])

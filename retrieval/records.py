@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from indexer.records import Paper
 from retrieval.coverage import Coverage, Nearness
@@ -64,6 +64,7 @@ class SearchSettings:
     hyde_weight: float = 0.5  # of the imagined abstracts against the question
     rerank: bool | None = None  # None: where a reranker is configured
     diversity: float = 0.0  # above 0: papers unlike those before them are preferred
+    offline: bool = False  # ask no server, SIMBAD included
     reviews_first: bool = False  # the reviews among the best papers come first
 
     def __post_init__(self) -> None:
@@ -172,13 +173,37 @@ class Sentence:
     evidence: tuple[Evidence, ...]
     supported: bool
     problems: tuple[str, ...] = ()  # why it is not supported, in words
+    entailment: float | None = None  # that its quotations carry it; None where not judged
+    repaired: bool = False  # the model wrote it again after its first version failed
 
     def text_with_citations(self) -> str:
         """The sentence followed by its numbers in brackets."""
         return self.text + "".join(f" [{n}]" for n in self.citations)
 
 
-AnswerMode = Literal["synthesised", "extractive", "refused"]
+@dataclass(frozen=True)
+class Checking:
+    """What becomes of sentences that fail their checks: one repair, then marked or dropped."""
+
+    repair: bool = True
+    drop: bool = False  # what still fails is left out, and kept in `Answer.dropped`
+
+
+Cell = str | int | float | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows computed by code, and which columns to plot against each other."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    plot: tuple[str, str] | None = None  # columns of x and y
+    url: str = ""  # the same question at ADS
+
+
+AnswerMode = Literal["synthesised", "extractive", "computed", "refused"]
 
 
 @dataclass(frozen=True)
@@ -189,6 +214,36 @@ class Usage:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     calls: int = 0
+    cost_usd: float | None = None  # None where no prices are set or tokens are unknown
+    cached: int = 0  # replies that were kept from before and cost nothing
+
+    @property
+    def text(self) -> str:
+        """Model, tokens and cost for people."""
+        parts = [self.model]
+        if self.cached and not self.calls:
+            parts.append("kept from before")
+        if self.prompt_tokens is not None and self.completion_tokens is not None:
+            parts.append(f"{self.prompt_tokens + self.completion_tokens:,} tokens")
+        if self.cost_usd is not None:
+            parts.append(f"${self.cost_usd:.4f}")
+        return ", ".join(parts)
+
+    def __add__(self, other: Usage) -> Usage:
+        """Both together; a count that either server left out while it was called is unknown."""
+        return Usage(
+            self.model or other.model,
+            _sum(self, other, "prompt_tokens"),
+            _sum(self, other, "completion_tokens"),
+            self.calls + other.calls,
+            _sum(self, other, "cost_usd"),
+            self.cached + other.cached,
+        )
+
+
+def _sum(first: Usage, second: Usage, name: str) -> Any:
+    counts = [getattr(usage, name) for usage in (first, second) if usage.calls]
+    return None if None in counts or not counts else sum(counts)
 
 
 @dataclass(frozen=True)
@@ -209,6 +264,10 @@ class Answer:
     usage: Usage
     seconds: dict[str, float]
     search: SearchResult
+    kind: str = "papers"  # of question: see question_type.TYPES
+    kind_by: str = "default"  # what decided it: rules, model, user or default
+    tables: tuple[Table, ...] = ()
+    dropped: tuple[Sentence, ...] = ()  # failed their checks and were to be left out
 
     @property
     def text(self) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from retrieval.records import Answer, Hit, SearchResult
+from retrieval.basis import basis
+from retrieval.records import Answer, Hit, SearchResult, Sentence
 from retrieval.understood import Understood
 
 Row = dict[str, Any]
@@ -42,25 +43,40 @@ def coverage_row(result: SearchResult) -> Row | None:
     return asdict(result.coverage) if result.coverage else None
 
 
+def sentence_row(sentence: Sentence) -> Row:
+    """One sentence with its citations, its quoted evidence, and what its checks found."""
+    score = sentence.entailment
+    return {
+        "text": sentence.text,
+        "citations": list(sentence.citations),
+        "supported": sentence.supported,
+        "problems": list(sentence.problems),
+        "entailment": None if score is None else round(score, 4),
+        "repaired": sentence.repaired,
+        "evidence": [asdict(evidence) for evidence in sentence.evidence],
+    }
+
+
+def basis_row(answer: Answer) -> Row:
+    """From what the answer was made and what was not searched."""
+    found = basis(answer)
+    return {**asdict(found), "text": found.text}
+
+
 def answer_row(answer: Answer) -> Row:
     """One answer: its sentences with citations and evidence, its papers, and what was not done."""
     return {
         "question": answer.question,
         "answer": answer.text,
-        "sentences": [
-            {
-                "text": sentence.text,
-                "citations": list(sentence.citations),
-                "supported": sentence.supported,
-                "problems": list(sentence.problems),
-                "evidence": [asdict(evidence) for evidence in sentence.evidence],
-            }
-            for sentence in answer.sentences
-        ],
+        "sentences": [sentence_row(sentence) for sentence in answer.sentences],
+        "dropped": [sentence_row(sentence) for sentence in answer.dropped],
         "papers": [{"n": n, **hit_row(hit)} for n, hit in enumerate(answer.papers, 1)],
         "refused": answer.refused,
         "reason": answer.reason,
         "mode": answer.mode,
+        "basis": basis_row(answer),
+        "type": {"name": answer.kind, "by": answer.kind_by},
+        "tables": [asdict(table) for table in answer.tables],
         "understood": [understood_row(item) for item in answer.search.understood],
         "coverage": coverage_row(answer.search),
         "degraded": list(answer.degraded),

@@ -55,7 +55,8 @@ def search(
     query, degraded = _checked(query)
     meant = _understanding(index, query, settings)
     degraded += meant.notes
-    meant = _with_simbad(meant, degraded)
+    if not settings.offline:
+        meant = _with_simbad(meant, degraded)
     required = conditions(index, settings.filters, meant.items)
     allowed = passing(required)
     if allowed is not None and not allowed.any():

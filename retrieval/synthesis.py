@@ -16,6 +16,7 @@ from typing import Any
 from indexer.records import Paper
 from retrieval.errors import QueryError
 from retrieval.prompts import render
+from retrieval.question_type import INSTRUCTIONS, QuestionType
 from retrieval.sentences import split_sentences
 from retrieval.verify import Draft
 
@@ -30,6 +31,9 @@ STYLES = {
 AUDIENCES = {
     "astronomer": "a professional astronomer",
     "student": "a first-year student of physics; explain each technical term when it first appears",
+    "other field": "a physicist of another field; explain what only astronomers say",
+    "press": "a press officer; plain and exact sentences that may be quoted, without superlatives",
+    "child": "a child of ten; short words and comparisons from daily life, every number as it is",
     "public": "a reader without training in science; use everyday words, keep every number",
 }
 MAX_LANGUAGE_CHARACTERS = 40
@@ -79,6 +83,7 @@ Rules
 - If the papers disagree, say so and cite both sides. If the question assumes something that the
   papers do not support, say that first.
 - If the papers do not answer the question, write one sentence that says what they do cover.
+- {task}
 - {length}
 - Write in {language}, for {audience}. Passages stay in the papers' own words.
 
@@ -97,10 +102,43 @@ END {fence}
 Answer the question from papers 1 to {n_papers}, in the JSON lines described.
 """
 
+# The same for servers that know structured output; one object around the lines.
+SENTENCES_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["sentences"],
+    "properties": {
+        "sentences": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["text", "citations", "quotes"],
+                "properties": {
+                    "text": {"type": "string"},
+                    "citations": {"type": "array", "items": {"type": "integer"}},
+                    "quotes": {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "additionalProperties": False,
+                            "required": ["n", "quote"],
+                            "properties": {
+                                "n": {"type": "integer"},
+                                "quote": {"type": "string"},
+                            },
+                        },
+                    },
+                },
+            },
+        }
+    },
+}
+
 _FENCE_LINE = re.compile(r"```(?:json\w*)?")
 _THINKING, _THOUGHT = "<think>", "</think>"
 _MARK = re.compile(r"\s*\[(?:papers? )?(\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*)\]", re.IGNORECASE)
-_WRAPPER = re.compile(r'\{\s*"(?!text"|citations"|quotes")\w+"\s*:\s*[\[{]')
+_WRAPPER = re.compile(r'\{\s*"(?!text"|citations"|quotes"|replaces")\w+"\s*:\s*[\[{]')
 _NEXT_OBJECT = re.compile(r'\n\s*(?=\{\s*"text")')
 _READABLE_PART = re.compile(
     r'\{\s*"text"\s*:\s*"(.*?)"\s*,\s*"citations"\s*:\s*(\[[\d,\s]*\])', re.DOTALL
@@ -114,26 +152,44 @@ _HEADING = re.compile(r"^#+ .*$", re.MULTILINE)
 
 
 def prompts(
-    question: str, papers: Sequence[Paper], style: AnswerStyle, *, fence: str | None = None
+    question: str,
+    papers: Sequence[Paper],
+    style: AnswerStyle,
+    *,
+    kind: QuestionType = "papers",
+    fence: str | None = None,
 ) -> tuple[str, str]:
-    """Return the system and the user prompt; the fence is a word that no paper can know."""
+    """Return the system and the user prompt; the fence is a word that no paper can know.
+
+    The kind of question says what to do, and how long to write where the style is `standard`.
+    """
+    told = INSTRUCTIONS[kind]
     fence = fence or f"MATERIAL-{secrets.token_hex(8)}"
     system = render(
         SYSTEM,
         fence=fence,
-        length=STYLES[style.style],
+        task=told.task,
+        length=told.length if style.style == "standard" else STYLES[style.style],
         audience=AUDIENCES[style.audience],
         language=style.language,
     )
-    blocks = [
+    user = render(
+        USER,
+        fence=fence,
+        papers=paper_blocks(papers),
+        question=question,
+        n_papers=len(papers),
+    )
+    return system, user
+
+
+def paper_blocks(papers: Sequence[Paper]) -> str:
+    """The papers as a model reads them: numbered, with whole titles and abstracts."""
+    return "\n\n".join(
         f"PAPER {n}: {paper.author_label}, {paper.year or 'year unknown'}\n"
         f"Title: {paper.plain_title}\nAbstract: {paper.plain_abstract}"
         for n, paper in enumerate(papers, 1)
-    ]
-    user = render(
-        USER, fence=fence, papers="\n\n".join(blocks), question=question, n_papers=len(papers)
     )
-    return system, user
 
 
 def read_drafts(pieces: Iterable[str]) -> Iterator[Draft]:
@@ -251,7 +307,8 @@ def _from_json(value: Any) -> list[Draft]:
         and (n := _number(item.get("n"))) is not None
         and isinstance(item.get("quote"), str)
     ]
-    return [Draft(text, tuple(dict.fromkeys([*citations, *marks])), tuple(quotes))]
+    replaces = _number(value.get("replaces"))
+    return [Draft(text, tuple(dict.fromkeys([*citations, *marks])), tuple(quotes), replaces)]
 
 
 def _items(value: Any) -> list[Any]:

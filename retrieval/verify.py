@@ -1,7 +1,8 @@
 """Checks of one sentence against the papers it cites, by code and not by a model.
 
 A sentence is supported when it cites papers that exist, each with a quotation that stands in that
-paper, and every number in it stands in those quotations. What fails is kept and says why.
+paper, and its numbers, units, names and negations agree with those quotations, and the quotations
+speak of what it says. What fails is kept and says why.
 """
 
 from __future__ import annotations
@@ -10,48 +11,33 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from functools import lru_cache
 
-from indexer.clean import plain_text
+from indexer.encoder import Encoder
 from indexer.records import Paper
+from retrieval.agreement import (
+    is_english,
+    name_problems,
+    polarity_problems,
+    stands,
+    unit_problems,
+)
+from retrieval.entailment import SUPPORTED, entailment
+from retrieval.notation import (
+    DESIGNATION,
+    NUMBER_WORDS,
+    SIGN,
+    UNIT_POWER,
+    folded,
+    numbers,
+    numbers_in,
+    prepared,
+)
 from retrieval.records import Evidence, Sentence
 
 FEWEST_QUOTE_WORDS = 3
 
-_SUPERSCRIPT = re.compile("[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
-_PLUS_MINUS = re.compile(r"\+/-|\+-")
-_DASHES = re.compile(r"--+|[‐‑‒–—−]")
-_SIGNS = str.maketrans(
-    {"“": '"', "”": '"', "‘": "'", "’": "'", "∼": "~", "≈": "~", "≃": "~", "⊙": "sun", "×": " x "}
-    | dict(zip("αβγδεζηθλμνξπρσςτφχψω", (
-        "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "lambda", "mu", "nu", "xi", "pi",
-        "rho", "sigma", "sigma", "tau", "phi", "chi", "psi", "omega"), strict=True))
-)  # fmt: skip
-# A dash is a sign only where nothing stands before it: 2.5-7.7 is a range, 10^-3 and =-3 are not.
-_SIGN = r"(?<![\w)\]%.])-"
-_QUOTE_TOKEN = re.compile(
-    rf"(?:{_SIGN})?\d++(?:[.,]\d+)*+(?:e[+-]?\d+)?[^\W_]*|[^\W_]+|[^\s\w'\"-]"
-)
-_NUMBER = re.compile(
-    rf"(?P<sign>{_SIGN})?(?<![\w.^])"
-    r"(?:10\^ ?\(?(?P<power>[+-]?\d+)"
-    r"|(?P<digits>(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+)"
-    r"(?:e(?P<exponent>[+-]?\d+)(?!\w)| ?x ?10(?=[\^+-])\^? ?\(?(?P<times>[+-]?\d+))?"
-    r"(?: (?P<scale>thousand|million|billion|trillion)\b)?)",
-    re.IGNORECASE,
-)
-_SCALES = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12}
-_NUMBER_WORDS = [
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-]  # fmt: skip
-_UNIT_POWER = re.compile(
-    r"\b(?:[kMG]?pc|[kcmnµ]?m|[kMG]?yr|erg|arcsec|arcmin|deg|sr|[kMG]?Hz|[kMG]?eV|[mµ]?Jy|dex|mag|[sghdKWJ])\s?\^?-[1-6]\b"
-)
-# Digits that name something: M31, GW170817, K2-18b, HD 189733, SN 2023ixf, 3C 273, Abell 370.
-_DESIGNATION = re.compile(
-    r"\b(?:(?:[A-Z][A-Za-z]*-?|[a-z]{1,2})\d[\w.+-]*|[A-Z]{2,}[ -][A-Z]?\d[\w.+-]*"
-    r"|(?:Abell|Arp|Mrk|Gliese|Kepler|M) \d[\w.+-]*|\dC ?\d+(?:\.\d+)?)"
-)
+_QUOTE_TOKEN = re.compile(rf"(?:{SIGN})?\d++(?:[.,]\d+)*+(?:e[+-]?\d+)?[^\W_]*|[^\W_]+|[^\s\w'\"-]")
 _NAME = r"[A-ZÀ-ÖØ-ÞĆČŁŐŚŞŠŽ](?:[^\W\d_]|['’-])+"
 _YEAR = r"(?:1[89]|20)\d\d"
 _IN_WORDS = re.compile(
@@ -72,10 +58,17 @@ class Draft:
     text: str
     citations: tuple[int, ...]
     quotes: tuple[tuple[int, str], ...]  # (paper number, quotation)
+    replaces: int | None = None  # of a repair: which failed sentence, from 1
 
 
-def check_sentence(draft: Draft, papers: Sequence[Paper]) -> Sentence:
-    """Return the sentence with what code could prove of it; `papers[i]` is cited as i + 1."""
+def check_sentence(
+    draft: Draft, papers: Sequence[Paper], encoder: Encoder | None = None
+) -> Sentence:
+    """Return the sentence with what code could prove of it; `papers[i]` is cited as i + 1.
+
+    With an encoder the quotations must also speak of what the sentence says, in English: give none for
+    a sentence in another language, which the encoder does not know.
+    """
     text = " ".join(draft.text.split())
     known = range(1, len(papers) + 1)
     citations = tuple(dict.fromkeys(n for n in draft.citations if n in known))
@@ -92,15 +85,37 @@ def check_sentence(draft: Draft, papers: Sequence[Paper]) -> Sentence:
     problems = [
         *_citation_problems(draft, citations, evidence, len(papers)),
         *_number_problems(own_words, found, cited),
-        *_name_problems(own_words, found, cited),
+        *_author_problems(own_words, found, cited),
     ]
+    score = None
+    if found:
+        english = encoder is not None or is_english(own_words)
+        problems += _disagreements(own_words, found, cited, english=english)
+        if encoder is not None:
+            titles = [paper.plain_title for paper in cited]
+            score = entailment(own_words.strip(), found, encoder, titles)
+        if score is not None and score < SUPPORTED and not problems:
+            problems.append("the quoted evidence does not speak of what it says")
     return Sentence(
         text=text,
         citations=citations,
         evidence=evidence,
         supported=not problems,
         problems=tuple(problems),
+        entailment=score,
     )
+
+
+def _disagreements(
+    text: str, quotes: Sequence[str], cited: Sequence[Paper], *, english: bool
+) -> Iterator[str]:
+    """What the sentence's units, names and negations have against the quotations."""
+    own = _IN_WORDS.sub(" ", text)
+    if not re.search(r"\w", own):
+        return
+    yield from unit_problems(own, quotes)
+    yield from name_problems(own, quotes, tuple(paper.text() for paper in cited), english=english)
+    yield from polarity_problems(own, quotes)
 
 
 def stands_in(quote: str, paper: Paper) -> bool:
@@ -108,26 +123,17 @@ def stands_in(quote: str, paper: Paper) -> bool:
     if len(_WORD.findall(quote)) < FEWEST_QUOTE_WORDS:
         return False
     wanted, _ = _run_together(quote.strip(" .,;:!?…\"'“”"))
-    return any(_holds(text, wanted) for text in (paper.title, paper.abstract))
+    return any(_holds(text, wanted) for text in _readings(paper))
 
 
-def numbers_in(text: str) -> set[str]:
-    """The numbers of a text, in one notation; digits that belong to designations are not numbers."""
-    return {value for value, _ in _numbers(_DESIGNATION.sub(" ", _prepared(text)))}
+@lru_cache(maxsize=256)
+def _readings(paper: Paper) -> tuple[str, ...]:
+    """Title and abstract as the source gave them, and as they are shown and read."""
+    texts = (paper.title, paper.abstract, paper.plain_title, paper.plain_abstract)
+    return tuple(dict.fromkeys(texts))
 
 
-def folded(text: str) -> str:
-    """Text in the form that quotations are compared in: LaTeX, case, dashes and white space folded."""
-    return " ".join(_prepared(text).casefold().translate(_SIGNS).split())
-
-
-def _prepared(text: str) -> str:
-    """Plain text with one notation for signs, dashes and powers; case is kept."""
-    plain = _SUPERSCRIPT.sub(lambda m: "^" + m.group(), plain_text(text))
-    plain = unicodedata.normalize("NFKC", plain.translate(_SIGNS))
-    return _PLUS_MINUS.sub(" ± ", _DASHES.sub("-", plain))
-
-
+@lru_cache(maxsize=1024)
 def _run_together(text: str) -> tuple[str, tuple[set[int], set[int]]]:
     """Text without spaces, hyphens and quotation marks, and where its tokens begin and end.
 
@@ -176,56 +182,24 @@ def _citation_problems(
             yield f"nothing is quoted from paper [{n}]"
 
 
-def _numbers(prepared: str) -> list[tuple[str, str]]:
-    """Each number of a prepared text: its value in one notation, and as it is written."""
-    return [
-        (_value(m), m.group().strip()) for m in _NUMBER.finditer(_UNIT_POWER.sub(" ", prepared))
-    ]
-
-
-def _value(match: re.Match[str]) -> str:
-    if match["power"] is not None:
-        value = Decimal(1).scaleb(_bounded(match["power"]))
-    else:
-        power = _bounded(match["exponent"] or match["times"] or "0")
-        power += _SCALES.get((match["scale"] or "").lower(), 0)
-        value = Decimal(match["digits"].replace(",", "")).scaleb(power)
-    value = value.normalize()
-    if match["sign"]:
-        value = -value
-    return f"{value:f}" if -9 < value.adjusted() < 16 else str(value)
-
-
-def _bounded(exponent: str) -> int:
-    """An exponent that Decimal can hold, whatever a model writes."""
-    return max(-9999, min(9999, int(exponent[:8])))
-
-
 def _number_problems(text: str, quotes: Sequence[str], cited: Sequence[Paper]) -> Iterator[str]:
     """Numbers must stand in the quotations; what has digits in its name, in the papers cited."""
     years = "|".join(str(paper.year) for paper in cited if paper.year) or "(?!)"
-    rest = _UNIT_POWER.sub(" ", _prepared(_IN_WORDS.sub(" ", text)))
+    rest = UNIT_POWER.sub(" ", prepared(_IN_WORDS.sub(" ", text)))
     rest = re.sub(rf"\((?:{years})\)", " ", rest)
     quoted = set().union(*(numbers_in(quote) for quote in quotes))
     words = {word for quote in quotes for word in _WORD.findall(quote.casefold())}
-    quoted |= {str(n) for n, word in enumerate(_NUMBER_WORDS) if word in words}
-    for value, written in dict(_numbers(_DESIGNATION.sub(" ", rest))).items():
+    quoted |= {str(n) for n, word in enumerate(NUMBER_WORDS) if word in words}
+    for value, written in dict(numbers(DESIGNATION.sub(" ", rest))).items():
         if value not in quoted:
             yield f"the number {written} is not in the quoted evidence"
     whole = [folded(paper.text()) for paper in cited]
-    for designation in dict.fromkeys(m.rstrip(".+-") for m in _DESIGNATION.findall(rest)):
-        if cited and not any(_names(designation, paper) for paper in whole):
+    for designation in dict.fromkeys(m.rstrip(".+-") for m in DESIGNATION.findall(rest)):
+        if cited and not quotes and not any(stands(designation, paper) for paper in whole):
             yield f"{designation} is not in the papers it cites"
 
 
-def _names(designation: str, whole: str) -> bool:
-    """Whether the designation stands in the folded text, M 31 as M31 but not within M310."""
-    parts = re.findall(r"[^\W\d_]+|\d+", folded(designation))
-    after = r"(?!\d|\.\d)" if parts[-1].isdigit() else r"(?![^\W_])"
-    return bool(re.search(r"(?<![^\W_])" + r"[\s._+*^~=-]*".join(parts) + after, whole))
-
-
-def _name_problems(text: str, quotes: Sequence[str], cited: Sequence[Paper]) -> Iterator[str]:
+def _author_problems(text: str, quotes: Sequence[str], cited: Sequence[Paper]) -> Iterator[str]:
     """Citations in words, "Smith et al. (2020)", must be of a paper cited or stand in a quotation."""
     for match in _IN_WORDS.finditer(text):
         if any(_holds(quote, _run_together(match.group())[0].rstrip(".")) for quote in quotes):

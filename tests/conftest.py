@@ -16,6 +16,8 @@ CONFIGURATION = (
     "WAYFINDER_RERANKER_API_KEY", "WAYFINDER_RERANK_SECONDS", "WAYFINDER_LLM_BASE_URL", "WAYFINDER_LLM_MODEL",
     "WAYFINDER_LLM_API_KEY", "WAYFINDER_LLM_TIMEOUT_SECONDS", "WAYFINDER_EMBEDDING_BASE_URL",
     "OPENAI_API_KEY", "ADS_API_TOKEN", "ADS_DEV_KEY", "WAYFINDER_ADS_URL", "WAYFINDER_ARXIV_URL", "WAYFINDER_MAX_WAIT_SECONDS", "WAYFINDER_KEEP_SNAPSHOTS",
+    "WAYFINDER_LLM_API_VERSION", "WAYFINDER_LLM_CONCURRENCY", "WAYFINDER_LLM_USD_PER_MILLION",
+    "WAYFINDER_LLM_SESSION_TOKENS", "WAYFINDER_LLM_DAY_TOKENS", "WAYFINDER_LLM_DAY_USD",
 )  # fmt: skip
 
 
@@ -24,6 +26,7 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test depends on the keys and settings of whoever runs it."""
     for name in CONFIGURATION:
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("WAYFINDER_LLM_CACHE", "0")
 
 
 @pytest.fixture(scope="session")

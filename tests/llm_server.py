@@ -32,6 +32,9 @@ class Reply:
     hang_after_characters: int | None = None
     close_after_characters: int | None = None
     usage: bool = True
+    refuses: tuple[str, ...] = ()  # fields of a request that this server answers with HTTP 400
+    seconds_a_piece: float = 0.0
+    tool: str = ""  # the tool that it calls
 
 
 def sentence(text: str, *quotes: tuple[int, str], citations: list[int] | None = None) -> str:
@@ -56,6 +59,9 @@ class LLMServer:
         self.script = script
         self.requests: list[dict[str, Any]] = []
         self.dimension = dimension
+        self.paths: list[str] = []
+        self.lock = threading.Lock()
+        self.at_once = self.most_at_once = 0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self.stopped = threading.Event()
@@ -71,6 +77,10 @@ class LLMServer:
             api_key=Secret(KEY),
             timeout_seconds=timeout_seconds,
         )
+
+    def reply_to(self, body: dict[str, Any]) -> Reply:
+        """The next reply of the script; the last one is repeated."""
+        return self.script[min(len(self.requests), len(self.script)) - 1]
 
     def __enter__(self) -> LLMServer:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
@@ -93,12 +103,26 @@ class LLMServer:
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 outer.requests.append(body)
+                outer.paths.append(self.path)
                 if self.path.endswith("/embeddings"):
                     self._embeddings(body)
                     return
-                reply = outer.script[min(len(outer.requests), len(outer.script)) - 1]
+                reply = outer.reply_to(body)
+                with outer.lock:
+                    outer.at_once += 1
+                    outer.most_at_once = max(outer.most_at_once, outer.at_once)
+                try:
+                    self._reply(reply, body)
+                finally:
+                    with outer.lock:
+                        outer.at_once -= 1
+
+            def _reply(self, reply: Reply, body: dict[str, Any]) -> None:
                 outer.stopped.wait(reply.hang_before_seconds)
-                if reply.status != 200:
+                refused = [name for name in reply.refuses if name in body]
+                if refused:
+                    self._whole(400, {"error": {"message": f"no {refused}", "type": "x"}}, {})
+                elif reply.status != 200:
                     self._whole(
                         reply.status,
                         {"error": {"message": f"scripted {reply.status}", "type": "x"}},
@@ -106,8 +130,24 @@ class LLMServer:
                     )
                 elif self.path.endswith("/rerank"):
                     self._raw(reply.text)
+                elif not body.get("stream"):
+                    self._message(reply)
                 else:
                     self._stream(reply)
+
+            def _message(self, reply: Reply) -> None:
+                called = {
+                    "id": "t1",
+                    "type": "function",
+                    "function": {"name": reply.tool, "arguments": '{"word": "star"}'},
+                }
+                message = {"role": "assistant", "content": reply.text}
+                if reply.tool:
+                    message["tool_calls"] = [called]
+                counts = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
+                choice = {"index": 0, "message": message, "finish_reason": reply.finish_reason}
+                content = {"id": "c1", "object": "chat.completion", "created": 1, "model": "toy-1"}
+                self._whole(200, {**content, "choices": [choice], "usage": counts}, {})
 
             def _raw(self, text: str) -> None:
                 self.send_response(200)
@@ -166,6 +206,7 @@ class LLMServer:
                     ):
                         outer.stopped.wait(30)
                         return
+                    outer.stopped.wait(reply.seconds_a_piece)
                     self._event(
                         {
                             "choices": [

@@ -175,7 +175,10 @@ def test_ask_with_and_without_a_model(small_index_dir: Path) -> None:
     assert [p["n"] for p in offline["papers"]] == list(range(1, len(offline["papers"]) + 1))
     n = next(p["n"] for p in offline["papers"] if p["arxiv_id"] == "2401.00001")
     quote = "the star formation rate falls by a factor of 12.5"
-    with LLMServer([Reply(sentence("It falls 12.5 times.", (n, quote)))]) as server:
+    english = "The star formation rate falls by a factor of 12.5."
+    spanish = "La tasa de formación estelar cae en un factor de 12.5."
+    again = json.dumps({"replaces": 1, "text": spanish})
+    with LLMServer([Reply(sentence(english, (n, quote))), Reply(again)]) as server:
         settings = {"WAYFINDER_LLM_BASE_URL": server.base_url, "OPENAI_API_KEY": KEY}
         done = wayfinder(
             "ask",
@@ -192,19 +195,20 @@ def test_ask_with_and_without_a_model(small_index_dir: Path) -> None:
             **settings,
         )
     (answer,) = rows(done)
+    assert answer["sentences"][0].pop("entailment") > 0.9
     assert answer["sentences"] == [
         {
-            "text": "It falls 12.5 times.",
+            "text": spanish,
             "citations": [n],
             "supported": True,
             "problems": [],
+            "repaired": False,
             "evidence": [{"n": n, "quote": quote, "found": True}],
         }
     ]
-    system = server.requests[0]["messages"][0]["content"]
-    assert all(
-        words in system for words in ("one or two sentences", "Spanish", "first-year student")
-    )
+    first, second = (request["messages"][0]["content"] for request in server.requests)
+    assert "one or two sentences" in first
+    assert all(words in second for words in ("Spanish", "first-year student"))
     assert KEY not in done.stdout + done.stderr
     people = wayfinder("ask", question, "--index", str(small_index_dir)).stdout
     assert "Almeida & Brandt (2024): “" in people

@@ -198,9 +198,9 @@ def test_a_model_answers_and_its_doubtful_sentence_is_marked(
         page = words(test)
         assert "Written by toy-1" in page
         assert "Not supported: the quotation is not in paper [1]" in page
-        assert len(server.requests) == 1, "a rerun asks nothing again"
+        assert len(server.requests) == 2, "written, and repaired once"
         test.run()
-        assert len(server.requests) == 1
+        assert len(server.requests) == 2, "a rerun asks nothing again"
         test.toggle[0].set_value(True).run()
         assert "Quoted word for word" in words(test)
     assert KEY not in page
@@ -216,3 +216,25 @@ def test_a_failing_model_is_said_and_replaced(
         ).replace("\\", "")
     assert "refuses the key" in page
     assert "Quoted word for word" in page
+
+
+def test_a_further_question_is_made_whole_where_it_can_be_changed(
+    small_index_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = asked(small_index_dir, monkeypatch, "How do jets suppress star formation?")
+    test.text_input(key="further").set_value("And in ellipticals?")
+    (button,) = [b for b in test.button if b.label == "Ask further"]
+    button.click().run()
+    whole = "How do jets suppress star formation: And in ellipticals?"
+    assert test.text_input(key="question").value == whole
+    assert "Quoted word for word" in words(test)
+
+
+def test_a_counted_question_shows_its_table(
+    small_index_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = asked(small_index_dir, monkeypatch, "How many papers on star formation per year?")
+    page = words(test)
+    assert "Counted in this index of 12 papers" in page
+    assert "Not searched: full texts" in page
+    assert next(iter(test.dataframe[0].value["year"])) == 2019

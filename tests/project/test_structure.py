@@ -31,6 +31,7 @@ OWNERS = {
     "ads": {"indexer/sources_ads.py"},
     "torch": {"indexer/export.py", "indexer/encoder.py"},
     "bibtexparser": {"indexer/sources.py", "indexer/sources_bibtex.py"},
+    "langchain_core": {"retrieval/langchain.py"},
     "llama_index": {"retrieval/llamaindex.py"},
     "sentencex": {"retrieval/sentences.py"},
     "pylatexenc": {"indexer/clean.py"},

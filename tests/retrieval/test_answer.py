@@ -9,12 +9,12 @@ import pytest
 
 from indexer.store import Index
 from retrieval import ask
-from retrieval.answer import AnswerEvent
 from retrieval.errors import QueryError
 from retrieval.llm import LLM
-from retrieval.records import SearchFilters, SearchSettings
+from retrieval.records import Checking, SearchFilters, SearchSettings
 from retrieval.rows import answer_row
 from retrieval.synthesis import AnswerStyle
+from retrieval.writing import AnswerEvent
 from tests.llm_server import KEY, LLMServer, Reply, sentence
 
 QUESTION = "How do jets from black holes suppress star formation?"
@@ -240,3 +240,35 @@ def test_wording_needs_a_model_and_says_so(small_index: Index) -> None:
 def test_no_question_is_an_error(small_index: Index, question: str) -> None:
     with pytest.raises(QueryError, match="question is"):
         ask(small_index, question)
+
+
+def test_a_failed_sentence_is_repaired_once(small_index: Index) -> None:
+    n = number_of(small_index, "2401.00001")
+    bad = sentence("Jets cut star formation by a factor of 21.5.", (n, QUOTE))
+    good = json.loads(sentence("Jets cut star formation by a factor of 12.5.", (n, QUOTE)))
+    answer, server = answered(
+        small_index, Reply(bad), Reply(json.dumps({"replaces": 1, **good}) + "\n")
+    )
+    (only,) = answer.sentences
+    assert only.supported
+    assert only.repaired
+    assert "12.5" in only.text
+    assert answer.usage.calls == 2
+    assert answer.usage.prompt_tokens == 200
+    told = server.requests[1]["messages"][1]["content"]
+    assert "the number 21.5 is not in the quoted evidence" in told
+
+
+def test_what_cannot_be_repaired_is_marked_or_dropped(small_index: Index) -> None:
+    n = number_of(small_index, "2401.00001")
+    good = sentence("Jets cut star formation by a factor of 12.5.", (n, QUOTE))
+    bad = sentence("Jets cut star formation by a factor of 21.5.", (n, QUOTE))
+    for checking, kept, dropped in ((Checking(), 2, 0), (Checking(drop=True), 1, 1)):
+        with LLMServer([Reply(good + bad), Reply(status=500)]) as server:
+            answer = ask(small_index, QUESTION, llm=LLM(server.config()), checking=checking)
+        assert (len(answer.sentences), len(answer.dropped)) == (kept, dropped)
+        assert any("could not be repaired" in d for d in answer.degraded)
+    assert answer_row(answer)["dropped"][0]["supported"] is False
+    with LLMServer([Reply(bad)]) as server:
+        ask(small_index, QUESTION, llm=LLM(server.config()), checking=Checking(repair=False))
+    assert len(server.requests) == 1

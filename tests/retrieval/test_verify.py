@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from indexer.records import Paper
+from retrieval.notation import numbers_in
 from retrieval.sentences import split_sentences
-from retrieval.verify import Draft, check_sentence, numbers_in, stands_in
+from retrieval.verify import Draft, check_sentence, stands_in
 
 PAPER = Paper(
     title="The H$\\alpha$ luminosity of NGC 1068",

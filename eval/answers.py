@@ -1,0 +1,218 @@
+"""Answers measured: citations, support, refusals, cost and time, on any server or without one.
+
+wayfinder eval answers --questions eval/data/scope.jsonl --index my-index
+wayfinder eval attacks --index my-index
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eval.measures import Values, estimate
+from eval.understanding import Finding
+from indexer.errors import QueryError
+from indexer.records import Paper
+from indexer.store import Index
+from retrieval import ask
+from retrieval.llm import LLM
+from retrieval.records import Answer
+
+Progress = Callable[[str, int, int | None], None]
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Attack:
+    """An instruction where none may be: `where` is query or abstract, `sign` what obeying would show."""
+
+    attack_id: str
+    where: str
+    text: str
+    sign: str  # a regular expression, found in the answer where the attack was obeyed
+
+
+def read_questions_with_answers(path: Path) -> list[Row]:
+    """Read JSON lines of questions: `question`, and where known `covered`, `answer` and `arxiv_id`.
+
+    Closed-book sets of question, ideal answer and arXiv id have other names for these: query, prompt;
+    ideal, ideal_answer, reference; arxiv, paper_id.
+
+    Raises:
+        QueryError: the file cannot be read or a line holds no question.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise QueryError(f"{path} cannot be read as UTF-8 text: {error}") from error
+    rows = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            question = _first(row, "question", "query", "prompt")
+        except (ValueError, AttributeError):
+            question = None
+        if not question:
+            raise QueryError(f"{path}, line {number}: expected an object with a question.")
+        rows.append(
+            {
+                "question": str(question),
+                "covered": row.get("covered"),
+                "answer": _first(row, "answer", "ideal", "ideal_answer", "reference"),
+                "arxiv_id": _first(row, "arxiv_id", "arxiv", "paper_id"),
+            }
+        )
+    if not rows:
+        raise QueryError(f"{path} holds no question.")
+    return rows
+
+
+def answers(
+    index: Index, rows: Sequence[Row], model: LLM | None, progress: Progress
+) -> list[Finding]:
+    """Ask each question and measure what came; without a model the quoted answers are measured."""
+    said: list[Answer] = []
+    seconds = []
+    for done, row in enumerate(rows):
+        progress("asking", done, len(rows))
+        began = time.perf_counter()
+        said.append(ask(index, row["question"], llm=model, offline=model is None))
+        seconds.append(time.perf_counter() - began)
+    progress("asking", len(rows), len(rows))
+    written = [a for a in said if not a.refused and a.mode != "computed"]
+    sentences = [s for a in written for s in a.sentences]
+    cited = [(s, n) for s in sentences for n in s.citations]
+    found = [
+        _finding("citation precision: quoted in the paper, in a supported sentence",
+                 (s.supported and any(e.n == n and e.found for e in s.evidence) for s, n in cited)),
+        _finding("citation recall: sentences with a citation", (bool(s.citations) for s in sentences)),
+        _finding("sentences supported", (s.supported for s in sentences)),
+        _finding("answers written by the model", (a.mode == "synthesised" for a in written)),
+        _finding("right paper cited", (
+            _cites(a, row["arxiv_id"]) for a, row in zip(said, rows, strict=True) if row["arxiv_id"])),
+        _finding("words of the ideal answer held", (
+            _held(a.text, row["answer"]) for a, row in zip(said, rows, strict=True) if row["answer"])),
+        _finding("seconds an answer", seconds),
+        _finding("tokens an answer", (
+            float((a.usage.prompt_tokens or 0) + (a.usage.completion_tokens or 0)) for a in written)),
+        _finding("dollars an answer", (
+            a.usage.cost_usd for a in written if a.usage.cost_usd is not None)),
+    ]  # fmt: skip
+    return [f for f in (*found, *_refusals(said, rows)) if f.estimate.n]
+
+
+def _refusals(said: Sequence[Answer], rows: Sequence[Row]) -> list[Finding]:
+    """Refusal as a class: precision, recall and their harmonic mean, where `covered` is known."""
+    pairs = [(a.refused, not r["covered"]) for a, r in zip(said, rows, strict=True) if r["covered"] is not None]  # fmt: skip
+    right = sum(refused and outside for refused, outside in pairs)
+    precision = right / max(sum(refused for refused, _ in pairs), 1)
+    recall = right / max(sum(outside for _, outside in pairs), 1)
+    f1 = 2 * precision * recall / (precision + recall) if right else 0.0
+    found = [
+        _finding("refusal precision", (outside for refused, outside in pairs if refused)),
+        _finding("refusal recall", (refused for refused, outside in pairs if outside)),
+    ]
+    return [*found, _finding("refusal F1", [f1] if pairs else [])]
+
+
+def read_attacks(path: Path) -> list[Attack]:
+    """Read JSON lines {attack_id, where, text, sign}.
+
+    Raises:
+        QueryError: the file cannot be read, or a line is no attack.
+    """
+    try:
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+        found = [Attack(**row) for row in rows]
+    except (OSError, ValueError, TypeError) as error:
+        raise QueryError(
+            f"{path} holds no attacks {{attack_id, where, text, sign}}: {error}"
+        ) from error
+    if any(attack.where not in ("query", "abstract") for attack in found):
+        raise QueryError(f"{path}: where is query or abstract.")
+    return found
+
+
+def attacks(
+    index: Index, question: str, found: Sequence[Attack], model: LLM | None, progress: Progress
+) -> list[Finding]:
+    """Ask with each attack in the query or in the best paper's abstract; how often it was resisted.
+
+    Resisted: its sign is in no sentence that passed its checks. Also: nowhere in the answer at all.
+    """
+    shown, passed = [], []
+    for done, attack in enumerate(found):
+        progress("attacking", done, len(found))
+        answer = _attacked(index, question, attack, model)
+        sign = re.compile(attack.sign, re.IGNORECASE)
+        shown.append(not any(sign.search(s.text) for s in answer.sentences))
+        passed.append(not any(sign.search(s.text) for s in answer.sentences if s.supported))
+    progress("attacking", len(found), len(found))
+    return [
+        _finding("attacks not obeyed in any sentence shown as supported", passed),
+        _finding("attacks not obeyed in any sentence", shown),
+    ]
+
+
+def _attacked(index: Index, question: str, attack: Attack, model: LLM | None) -> Answer:
+    if attack.where == "query":
+        return ask(index, f"{question} {attack.text}", llm=model, offline=model is None)
+    with_attack = _Poisoned(index.papers, attack.text)
+    poisoned = _copied(index, with_attack)
+    return ask(poisoned, question, llm=model, offline=model is None)
+
+
+class _Poisoned:
+    """The papers of an index, each with the attack behind its abstract."""
+
+    def __init__(self, papers: Any, text: str) -> None:
+        self._papers, self._text = papers, text
+
+    def __len__(self) -> int:
+        return len(self._papers)
+
+    def __getitem__(self, row: int) -> Paper:
+        paper: Paper = self._papers[row]
+        return replace(paper, abstract=f"{paper.abstract} {self._text}")
+
+
+def _copied(index: Index, papers: Any) -> Index:
+    from copy import copy
+
+    poisoned = copy(index)
+    poisoned.papers = papers
+    return poisoned
+
+
+def _cites(answer: Answer, arxiv_id: str) -> bool:
+    cited = {n for s in answer.sentences for n in s.citations}
+    return any(answer.papers[n - 1].paper.arxiv_id == arxiv_id for n in cited)
+
+
+def _held(text: str, ideal: str) -> float:
+    """The share of the ideal answer's different words and numbers that the answer holds."""
+    from indexer.tokens import tokens
+
+    wanted = set(tokens(str(ideal)))
+    return len(wanted & set(tokens(text))) / len(wanted) if wanted else 0.0
+
+
+def _first(row: Row, *names: str) -> Any:
+    return next((row[name] for name in names if row.get(name)), None)
+
+
+def _finding(name: str, values: Iterable[float]) -> Finding:
+    array: Values = np.array([float(value) for value in values], dtype=np.float64)
+    if not len(array):
+        array = np.zeros(0)
+        return Finding(name, replace(estimate(np.zeros(1)), mean=float("nan"), n=0))
+    return Finding(name, estimate(array))

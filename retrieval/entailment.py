@@ -1,0 +1,56 @@
+"""How far evidence speaks of what a sentence says: a calibrated probability from the encoder and words.
+
+The encoder at hand is no entailment model: it sees that two texts are on one subject. Numbers, names
+and negations are held to by rules (agreement.py), this by the rest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from indexer.encoder import Encoder
+from indexer.tokens import tokens
+
+SUPPORTED = 0.5  # from this probability on; fitted so by `wayfinder eval verification --calibrate`
+# encoder -> weights of cosine and shared words and the constant of the logistic, fitted by
+# `wayfinder eval verification --calibrate`
+CALIBRATION = {"all-MiniLM-L6-v2": (4.434, 6.643, -5.770)}
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """What the probability is made of: cosine of the vectors, and the share of the sentence's words held."""
+
+    cosine: float
+    words: float
+
+
+def likeness(
+    sentence: str, quotes: Sequence[str], encoder: Encoder, titles: Sequence[str] = ()
+) -> Likeness:
+    """Compare a sentence with its quotations: the nearest one's cosine, the words of all and of the titles."""
+    vectors = encoder.encode([sentence, *quotes])
+    asked = set(tokens(sentence))
+    held = {word for text in (*quotes, *titles) for word in tokens(text)}
+    share = len(asked & held) / len(asked) if asked else 0.0
+    return Likeness(float((vectors[1:] @ vectors[0]).max()), share)
+
+
+def entailment(
+    sentence: str, quotes: Sequence[str], encoder: Encoder, titles: Sequence[str] = ()
+) -> float | None:
+    """Return the probability that the quotations carry the sentence, in [0, 1].
+
+    `titles` are those of the papers quoted: they say what a quotation's "it" is.
+    None where it cannot be judged: nothing is quoted, or the encoder is not calibrated.
+    """
+    if not quotes or encoder.id not in CALIBRATION:
+        return None
+    if sentence in quotes:
+        return 1.0
+    like = likeness(sentence, quotes, encoder, titles)
+    of_cosine, of_words, constant = CALIBRATION[encoder.id]
+    logit = of_cosine * like.cosine + of_words * like.words + constant
+    return 1.0 / (1.0 + math.exp(-logit))

@@ -1,0 +1,168 @@
+"""An answer in the making: a model's sentences checked as they come, or the papers' own quoted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from indexer.store import Index
+from retrieval.consensus import stances, tables, verdict_sentence
+from retrieval.errors import LLMError
+from retrieval.extract import extract
+from retrieval.llm import LLM, Reply
+from retrieval.question_type import QuestionType
+from retrieval.records import Checking, SearchResult, Sentence, Table, Usage
+from retrieval.repair import repaired
+from retrieval.reword import reworded
+from retrieval.synthesis import (
+    SENTENCES_SCHEMA,
+    AnswerStyle,
+    prompts,
+    read_drafts,
+    read_to_the_end,
+)
+from retrieval.verify import Draft, check_sentence
+
+_FIRST_WRITTEN = (AnswerStyle().audience, AnswerStyle().language)
+
+Stage = Literal["searching", "reading", "writing", "repairing"]
+
+
+@dataclass(frozen=True)
+class AnswerEvent:
+    """What just happened, for a page that shows an answer in the making."""
+
+    stage: Stage
+    search: SearchResult | None = None  # with "reading": what was found
+    sentence: Sentence | None = None  # with "writing": the next sentence, checked
+
+
+OnEvent = Callable[[AnswerEvent], None]
+
+
+@dataclass(frozen=True)
+class Writing:
+    """An answer in the making; `degraded` collects what was not done."""
+
+    index: Index
+    result: SearchResult
+    kind: QuestionType
+    style: AnswerStyle
+    checking: Checking
+    degraded: list[str]
+    on_event: OnEvent
+
+    def written(self, model: LLM) -> tuple[list[Sentence], list[Sentence], Usage]:
+        """The model's sentences, checked, those left out, and the cost; none if it failed at once."""
+        first, second = Reply(), Reply()
+        sentences = self._first(model, first)
+        if self.checking.repair and any(not s.supported for s in sentences):
+            self.on_event(AnswerEvent("repairing"))
+            papers = [hit.paper for hit in self.result.hits]
+            try:
+                sentences = repaired(model, sentences, papers, AnswerStyle(), second, self._checked)
+            except LLMError as error:
+                self.degraded.append(f"Sentences that failed could not be repaired: {error}")
+        dropped = [s for s in sentences if not s.supported] if self.checking.drop else []
+        if dropped:
+            sentences = [s for s in sentences if s.supported]
+            self.degraded.append(f"{len(dropped)} sentences failed their checks and were left out.")
+        third = Reply()
+        if sentences and (self.style.audience, self.style.language) != _FIRST_WRITTEN:
+            try:
+                sentences = reworded(model, sentences, self.style, third)
+            except LLMError as error:
+                self.degraded.append(
+                    f"The answer could not be said for this reader or in this language: {error}"
+                )
+        if sentences and not any(s.supported for s in sentences):
+            self.degraded.append(
+                "No sentence of this answer passed its checks: read the papers themselves."
+            )
+        return sentences, dropped, first.usage + second.usage + third.usage
+
+    def quoted(self, *, needs_model: bool) -> list[Sentence]:
+        """Sentences of the papers that answer; notes say what a model would have done."""
+        if needs_model:
+            self.degraded.extend(_left_out(self.kind, self.style))
+        sentences = []
+        for sentence in extract(
+            self.result.query, self.result.hits, self.index.encoder, kind=self.kind
+        ):
+            sentences.append(sentence)
+            self.on_event(AnswerEvent("writing", sentence=sentence))
+        return sentences
+
+    def _first(self, model: LLM, reply: Reply) -> list[Sentence]:
+        papers = [hit.paper for hit in self.result.hits]
+        plain = AnswerStyle(style=self.style.style)  # other readers and languages come after
+        system, user = prompts(self.result.query, papers, plain, kind=self.kind)
+        sentences: list[Sentence] = []
+        pieces: Iterator[str] = model.stream(system, user, reply, schema=SENTENCES_SCHEMA)
+        try:
+            for draft in read_drafts(pieces):
+                sentences.append(self._checked(draft))
+                self.on_event(AnswerEvent("writing", sentence=sentences[-1]))
+        except LLMError as error:
+            what = (
+                "the answer below is incomplete" if sentences else "the papers are quoted instead"
+            )
+            self.degraded.append(f"{error} For now {what}.")
+        else:
+            self.degraded.extend(_complaints(sentences, reply))
+        return sentences
+
+    def _checked(self, draft: Draft) -> Sentence:
+        papers = [hit.paper for hit in self.result.hits]
+        return check_sentence(draft, papers, self.index.encoder)
+
+
+def _complaints(sentences: Sequence[Sentence], reply: Reply) -> list[str]:
+    if not sentences:
+        return ["The language model gave no usable answer: the papers are quoted instead."]
+    notes = []
+    if not read_to_the_end(len(sentences), sum(map(len, reply.pieces))):
+        notes.append(
+            "The language model did not come to an end: the rest of its answer was left out."
+        )
+    elif not reply.finish_reason:
+        notes.append("The language model's server broke off: the answer may be incomplete.")
+    if reply.finish_reason == "length":
+        notes.append("The language model's answer was cut off at its length limit.")
+    return notes
+
+
+def _left_out(kind: QuestionType, style: AnswerStyle) -> list[str]:
+    """What needs a language model and is not done without one."""
+    notes = []
+    if not style.is_default:
+        notes.append(
+            "Style, audience and language need a language model: the papers are quoted as they are."
+        )
+    if kind in ("what-if", "compositional"):
+        notes.append(
+            "To put the parts together needs a language model: the papers are quoted only."
+        )
+    return notes
+
+
+def weighed(
+    model: LLM | None, result: SearchResult, degraded: list[str]
+) -> tuple[list[Sentence], tuple[Table, ...], Usage]:
+    """The verdict on a statement with its tables; without a model a note that it needs one."""
+    if model is None:
+        degraded.append(
+            "A verdict needs a language model to read each paper's stance: the papers are quoted only."
+        )
+        return [], (), Usage()
+    reply = Reply()
+    try:
+        found = stances(model, result.query, [hit.paper for hit in result.hits], reply)
+    except LLMError as error:
+        degraded.append(f"There is no verdict: {error}")
+        return [], (), reply.usage
+    if all(stance.stand == "silent" for stance in found):
+        degraded.append("There is no verdict: no stance with a true quotation was read.")
+        return [], (), reply.usage
+    return [verdict_sentence(found)], tables(found, result.hits), reply.usage

@@ -1,0 +1,116 @@
+"""Units, names and negations of sentences against evidence. Run: pytest tests/retrieval/test_agreement.py"""
+
+from __future__ import annotations
+
+import pytest
+
+from indexer.encoder import load_encoder
+from indexer.records import Paper
+from retrieval.agreement import name_problems, polarity_problems, unit_problems
+from retrieval.entailment import SUPPORTED, entailment
+from retrieval.notation import measured
+from retrieval.verify import Draft, check_sentence
+
+PAPER = (
+    "Two planets of TOI-8801. TOI-8801 b is hot and TOI-8801 c is cold. Spectra of the Crab and of M 31 "
+    "were taken with JWST. Active galactic nuclei were left out."
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("770 kpc away", [("770", "kpc")]),
+        ("67.8 +/- 0.7 km/s/Mpc", [("67.8", "km"), ("0.7", "km")]),
+        ("20 to 30 G", [("20", "G"), ("30", "G")]),
+        ("(3.8 ± 0.2) × 10^7 solar masses", [("38000000", "Msun"), ("2000000", "Msun")]),
+        ("5e-6 M$_\\odot$", [("0.000005", "Msun")]),
+        ("in 4 days", [("4", "day")]),
+        ("a factor of 12", [("12", "")]),
+    ],
+)
+def test_numbers_come_with_their_units(text: str, found: list[tuple[str, str]]) -> None:
+    assert [(value, unit) for value, unit, _ in measured(text)] == found
+
+
+@pytest.mark.parametrize(
+    ("text", "quote", "wrong"),
+    [
+        ("It lies at 770 kpc.", "a distance of 770 kpc", False),
+        ("It lies at 770 Mpc.", "a distance of 770 kpc", True),
+        ("It lies at 770 kiloparsecs.", "a distance of 770 kpc", False),
+        ("It took 10 min.", "within 10 s", True),
+        ("It is 4 times larger.", "a factor of 4", False),
+        ("It weighs 9 solar masses.", "a mass of 9 M_sun", False),
+    ],
+)
+def test_units_must_agree(text: str, quote: str, wrong: bool) -> None:
+    assert bool(list(unit_problems(text, [quote]))) is wrong
+
+
+@pytest.mark.parametrize(
+    ("text", "quote", "problem"),
+    [
+        ("TOI-8801 b is hot.", "TOI-8801 b is hot", None),
+        ("TOI-8801 c is hot.", "TOI-8801 b is hot", "about TOI-8801 b, not TOI-8801 c"),
+        ("TOI-8801 d is hot.", "TOI-8801 b is hot", "TOI-8801 d is not in the papers"),
+        ("The planet is hot.", "TOI-8801 b is hot", None),
+        ("Spectra of the Andromeda galaxy were taken.", "Spectra of the Crab and of M 31", None),
+        ("Spectra of Fornax were taken.", "Spectra of the Crab", "Fornax is not in the papers"),
+        ("AGN were left out.", "Active galactic nuclei were left out", None),
+        ("The spectra are from HST.", "were taken with JWST", "HST is not in the papers"),
+        ("Radio spectra exist.", "X-ray spectra exist", "about x-ray, not radio"),
+    ],
+)
+def test_names_must_be_those_of_the_evidence(text: str, quote: str, problem: str | None) -> None:
+    found = list(name_problems(text, [quote], (PAPER,), english=True))
+    assert (problem is None and not found) or (problem is not None and problem in found[0]), found
+
+
+@pytest.mark.parametrize(
+    ("text", "quote", "wrong"),
+    [
+        ("Jets suppress star formation.", "jets suppress star formation", False),
+        ("Jets do not suppress star formation.", "jets suppress star formation", True),
+        (
+            "Jets suppress star formation.",
+            "we find no sign that jets suppress star formation",
+            True,
+        ),
+        (
+            "Jets do not suppress star formation.",
+            "no sign that jets suppress star formation",
+            False,
+        ),
+        ("The gap is inconsistent with a subhalo.", "the gap is consistent with a subhalo", True),
+        (
+            "The gap is not inconsistent with a subhalo.",
+            "the gap is consistent with a subhalo",
+            False,
+        ),
+        ("The star is brighter than the planet.", "the star is fainter than the planet", True),
+        ("The planet is fainter than the star.", "the star is brighter than the planet", False),
+        ("The source is undetected in X-rays.", "the source has no X-ray detection", False),
+        ("Its rate is high.", "water was seen. Clouds were not seen.", False),
+    ],
+)
+def test_negations_and_directions_must_agree(text: str, quote: str, wrong: bool) -> None:
+    assert bool(list(polarity_problems(text, [quote]))) is wrong
+
+
+def test_a_sentence_on_something_else_is_not_carried() -> None:
+    encoder = load_encoder("minilm")
+    quote = "Water absorption is detected in the transmission spectrum at 8.2 sigma"
+    near = entailment("Water is detected in the planet's transmission spectrum.", [quote], encoder)
+    far = entailment("Stars form in cold molecular clouds.", [quote], encoder)
+    assert near is not None
+    assert far is not None
+    assert near > SUPPORTED > far
+    assert entailment(quote, [quote], encoder) == 1.0
+    assert entailment("Anything.", [], encoder) is None
+    paper = Paper(title="Water", abstract=f"{quote}.")
+    sentence = check_sentence(
+        Draft("Stars form in cold molecular clouds.", (1,), ((1, quote),)), [paper], encoder
+    )
+    assert sentence.problems == ("the quoted evidence does not speak of what it says",)
+    assert sentence.entailment == far

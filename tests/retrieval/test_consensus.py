@@ -1,0 +1,108 @@
+"""Stances, verdicts and their drift. Run: pytest tests/retrieval/test_consensus.py"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from indexer.records import Paper
+from indexer.store import Index
+from retrieval import ask
+from retrieval.consensus import Stance, grouped, stances, verdict
+from retrieval.llm import LLM
+from retrieval.llm import Reply as Noted
+from retrieval.rows import answer_row
+from tests.llm_server import LLMServer, Reply, sentence
+
+QUESTION = "Do jets from black holes suppress star formation?"
+WORDS = {
+    "2401.00001": ("supports", "the star formation rate falls by a factor of 12.5"),
+    "2402.00002": ("supports", "galaxies with jets form stars at half the rate of those without"),
+    "2019MNRAS.480..100F": ("contradicts", "no sign that the jet suppresses star formation"),
+}
+
+
+def paper(*authors: str, title: str = "On jets") -> Paper:
+    return Paper(title=title, abstract="Jets.", authors=authors, year=2020)
+
+
+def test_one_teams_series_and_one_data_set_count_once() -> None:
+    papers = [
+        paper("Almeida, R.", "Brandt, K.", "Chen, W."),
+        paper("Almeida, R.", "Brandt, K.", "Dubois, J."),
+        paper("Evans, P.", title="Jets seen with DESI"),
+        paper("Fuentes, A.", title="DESI galaxies and jets"),
+        paper("Gupta, S."),
+        paper(),
+    ]
+    assert grouped(papers) == [1, 1, 2, 2, 3, 4]
+
+
+def made(*stands: str, group: int | None = None) -> list[Stance]:
+    return [Stance(n, s, "q", group or n) for n, s in enumerate(stands, 1)]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("found", "level"),
+    [
+        (made(*["supports"] * 5), "strongly supported"),
+        (made(*["supports"] * 3), "supported"),
+        (made(*["supports"] * 4, "contradicts"), "supported"),
+        (made("supports", "supports", "contradicts"), "leaning towards support"),
+        (made("supports", "contradicts"), "divided"),
+        (made("supports", "contradicts", "contradicts"), "leaning towards contradiction"),
+        (made("supports", *["contradicts"] * 4), "contradicted"),
+        (made(*["contradicts"] * 5), "strongly contradicted"),
+        (made(*["supports"] * 10, group=1), "not enough evidence"),
+        (made("silent", "silent"), "not enough evidence"),
+    ],
+)
+def test_verdicts_have_seven_levels_and_count_groups(found: list[Stance], level: str) -> None:
+    assert verdict(found).level == level
+
+
+def script(index: Index) -> tuple[str, dict[str, int]]:
+    papers = ask(index, QUESTION, offline=True).papers
+    numbers = {i: n for n, hit in enumerate(papers, 1) for i in hit.paper.identifiers}
+    lines = [sentence(stand, (numbers[i], quote)) for i, (stand, quote) in WORDS.items()]
+    lines.append(sentence("supports", (numbers["2501.00005"], "words that are nowhere")))
+    return "".join(lines), numbers
+
+
+def test_a_debate_gets_its_verdict_with_checked_quotations(small_index: Index) -> None:
+    lines, numbers = script(small_index)
+    written = sentence("Jets cut star formation.", (numbers["2401.00001"], WORDS["2401.00001"][1]))
+    with LLMServer([Reply(written), Reply(lines)]) as server:
+        answer = ask(small_index, QUESTION, llm=LLM(server.config()))
+    assert answer.kind == "consensus"
+    first = answer.sentences[0]
+    assert "leaning towards support; counting papers of one team" in first.text
+    assert "2 support it, 1 contradict it, 0 are mixed" in first.text
+    assert all(e.found for e in first.evidence)
+    each, drift = answer.tables
+    said = {row[0]: row[3] for row in each.rows}
+    assert said[numbers["2019MNRAS.480..100F"]] == "contradicts"
+    assert said[numbers["2501.00005"]] == "silent", "a false quotation speaks for nobody"
+    assert [row[0] for row in drift.rows] == [2019, 2024]
+    assert [row[1] for row in drift.rows] == [-1.0, pytest.approx(0.333)]
+    assert drift.plot == ("year", "balance")
+    assert json.dumps(answer_row(answer)["tables"])
+    assert answer.usage.calls == 2
+
+
+@pytest.mark.parametrize(
+    "reply", ["", "all of them agree!", '{"text": "supports"}', "supports\n" * 40]
+)
+def test_replies_that_say_nothing_give_no_verdict(small_index: Index, reply: str) -> None:
+    papers = [hit.paper for hit in ask(small_index, QUESTION, offline=True).papers]
+    with LLMServer([Reply(reply)]) as server:
+        found = stances(LLM(server.config()), QUESTION, papers, Noted())
+    assert {stance.stand for stance in found} == {"silent"}
+    assert verdict(found).balance is None
+
+
+def test_without_a_model_there_is_no_verdict_and_that_is_said(small_index: Index) -> None:
+    answer = ask(small_index, QUESTION, offline=True)
+    assert answer.sentences
+    assert any("A verdict needs a language model" in note for note in answer.degraded)

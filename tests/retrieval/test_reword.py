@@ -1,0 +1,84 @@
+"""What must survive when an answer is said again. Run: pytest tests/retrieval/test_reword.py"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from indexer.store import Index
+from retrieval import ask
+from retrieval.llm import LLM
+from retrieval.reword import lost
+from retrieval.synthesis import AUDIENCES, AnswerStyle
+from tests.llm_server import LLMServer, Reply, sentence
+
+BEFORE = "JWST weighs the black hole of NGC 1068 at 6.5 ± 0.2 million solar masses, 770 kpc away, at [Fe/H] = -2.5."
+
+
+@pytest.mark.parametrize(
+    ("after", "problem"),
+    [
+        (BEFORE, None),
+        ("Das JWST wiegt das Schwarze Loch von NGC 1068 zu 6.5 ± 0.2 million Sonnenmassen in 770 kpc bei [Fe/H] = -2.5.", None),
+        ("JWST 给出 NGC 1068 黑洞质量 6.5 ± 0.2 million 太阳质量，770 kpc，[Fe/H] = -2.5。", None),
+        (BEFORE.replace("6.5", "5.6"), "lost the number 6.5"),
+        (BEFORE.replace("770", "about 800"), "lost the number 770"),
+        (BEFORE.replace("-2.5", "2.5"), "lost the number -2.5"),
+        (BEFORE.replace("kpc", "Mpc"), "changed the unit of 770"),
+        (BEFORE.replace(" ± 0.2", ""), "changed an uncertainty"),
+        (BEFORE.replace("± 0.2", "to 0.2"), "changed an uncertainty"),
+        (BEFORE.replace("NGC 1068", "NGC 1086"), "lost NGC 1068"),
+        (BEFORE.replace("JWST", "HST"), "lost JWST"),
+        (BEFORE + " It is 3 times brighter.", "added the number 3"),
+        ("A telescope looked at a galaxy.", "lost NGC 1068"),
+    ],
+)  # fmt: skip
+def test_numbers_units_errors_and_names_must_survive(after: str, problem: str | None) -> None:
+    found = lost(BEFORE, after)
+    if problem is None:
+        assert found == []
+    else:
+        assert any(problem in item for item in found), found
+
+
+QUOTE = "the star formation rate falls by a factor of 12.5"
+WRITTEN = "The star formation rate falls by a factor of 12.5."
+
+
+def said(index: Index, again: str, style: AnswerStyle):
+    papers = ask(index, "How do jets suppress star formation?", offline=True).papers
+    n = next(n for n, hit in enumerate(papers, 1) if hit.paper.arxiv_id == "2401.00001")
+    with LLMServer([Reply(sentence(WRITTEN, (n, QUOTE))), Reply(again)]) as server:
+        answer = ask(
+            index, "How do jets suppress star formation?", llm=LLM(server.config()), style=style
+        )
+    return answer, server, n
+
+
+@pytest.mark.parametrize("audience", [name for name in AUDIENCES if name != "astronomer"])
+def test_each_reader_gets_the_checked_answer_said_again(small_index: Index, audience: str) -> None:
+    again = json.dumps({"replaces": 1, "text": "Fewer stars are born: 12.5 times fewer."})
+    answer, server, n = said(small_index, again, AnswerStyle(audience=audience))
+    (only,) = answer.sentences
+    assert only.supported
+    assert only.text == "Fewer stars are born: 12.5 times fewer."
+    assert only.citations == (n,)
+    assert only.evidence[0].quote == QUOTE
+    assert AUDIENCES[audience] in server.requests[1]["messages"][0]["content"]
+    assert answer.usage.calls == 2
+
+
+@pytest.mark.parametrize(
+    ("again", "problem"),
+    [
+        (json.dumps({"replaces": 1, "text": "Es entstehen 12-mal weniger Sterne."}), "lost the number 12.5"),
+        (json.dumps({"replaces": 7, "text": "Etwas anderes."}), "did not say it again"),
+        ("kein JSON", "did not say it again"),
+    ],
+)  # fmt: skip
+def test_what_does_not_survive_is_marked(small_index: Index, again: str, problem: str) -> None:
+    answer, _, _ = said(small_index, again, AnswerStyle(language="German"))
+    (only,) = answer.sentences
+    assert not only.supported
+    assert any(problem in item for item in only.problems)

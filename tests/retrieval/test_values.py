@@ -1,0 +1,66 @@
+"""Values with errors and units in abstracts. Run: pytest tests/retrieval/test_values.py"""
+
+from __future__ import annotations
+
+import pytest
+
+from indexer.records import Paper
+from indexer.store import Index
+from retrieval import ask
+from retrieval.values import QUANTITIES, asked_quantity, values_in
+
+BY_NAME = {quantity.name: quantity for quantity in QUANTITIES}
+
+
+@pytest.mark.parametrize(
+    ("question", "name"),
+    [
+        ("What is the Hubble constant?", "H0"),
+        ("Is there an S_8 tension?", "S8"),
+        ("How massive is it, what is the mass of M87's black hole?", "mass"),
+        ("What is the distance to the LMC?", "distance"),
+        ("Why do jets form?", None),
+        ("images of galaxies", None),
+    ],
+)
+def test_questions_for_values_are_known(question: str, name: str | None) -> None:
+    found = asked_quantity(question)
+    assert (found.name if found else None) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "values"),
+    [
+        ("H0", "We find $H_0 = 73.04 \\pm 1.04$ km s$^{-1}$ Mpc$^{-1}$.", [(73.04, 1.04, 1.04, "km")]),
+        ("H0", "We find $H_0=73.2^{+1.3}_{-1.2}$ km/s/Mpc.", [(73.2, 1.2, 1.3, "km")]),
+        ("H0", "The Hubble constant is 67.8 +/- 0.7 km/s/Mpc.", [(67.8, 0.7, 0.7, "km")]),
+        ("H0", "We fit H0 with 1048 supernovae.", []),
+        ("H0", "The tension in H0 is 5 sigma.", []),
+        ("S8", "This gives $S_8 = 0.776 \\pm 0.017$.", [(0.776, 0.017, 0.017, "")]),
+        ("S8", "We measure S8 from 1,000 square degrees.", []),
+        ("S8", "S8 is lower than 0.9.", []),
+        ("mass", "A black hole mass of 6.5 x 10^9 M$_\\odot$ is found.", [(6.5e9, None, None, "Msun")]),
+        ("mass", "Masses of 10-20 solar masses are common.", []),
+        ("distance", "It lies at a distance of 49.59 +/- 0.09 kpc.", [(49.59, 0.09, 0.09, "kpc")]),
+        ("metallicity", "The metallicity is [Fe/H] = -1.06 +/- 0.10.", [(-1.06, 0.1, 0.1, "")]),
+    ],
+)  # fmt: skip
+def test_values_are_read_with_errors_and_units(
+    name: str, text: str, values: list[tuple[float, float | None, float | None, str]]
+) -> None:
+    found = values_in(Paper(title="T", abstract=text), BY_NAME[name])
+    assert [(v.value, v.minus, v.plus, v.unit) for v in found] == [
+        (v, m and pytest.approx(m), p and pytest.approx(p), u) for v, m, p, u in values
+    ]
+    assert all(v.quote for v in found)
+
+
+def test_an_answer_to_a_question_for_values_has_their_table(small_index: Index) -> None:
+    answer = ask(small_index, "What is the Hubble constant from the distance scale?", offline=True)
+    (table,) = answer.tables
+    assert [row[:6] for row in table.rows] == [
+        (2005.5, "Lopez", 72.0, None, None, "km"),
+        (2025.44, "Müller & Novak", 67.8, 0.7, 0.7, "km"),
+    ]
+    assert table.plot == ("date", "value")
+    assert ask(small_index, "Why do jets form?", offline=True).tables == ()
