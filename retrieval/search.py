@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import rankdata
 
 from indexer import config
 from indexer.errors import EncoderError, PaperNotFound, RemoteError
@@ -252,7 +251,8 @@ def _checked(query: str) -> tuple[str, list[str]]:
 def _newest(index: Index, rows: Rows) -> Floats:
     """Relevance in [0, 1] of papers that no word is to rank: by date, unknown ones last."""
     dates = np.nan_to_num(index.decimal_year[rows].astype(np.float64), nan=-np.inf)
-    return (rankdata(dates, method="max") / max(len(rows), 1)).astype(np.float32)
+    not_newer = np.searchsorted(np.sort(dates), dates, side="right")
+    return (not_newer / max(len(rows), 1)).astype(np.float32)
 
 
 def _shares_of_best(
