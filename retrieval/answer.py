@@ -20,6 +20,7 @@ from retrieval.records import (
     Answer,
     AnswerMode,
     Checking,
+    Hit,
     SearchResult,
     SearchSettings,
     Sentence,
@@ -82,12 +83,19 @@ def ask(
         return _answer(
             result, routed, "refused", (), notes, Usage(), {"search": searched}, reason=refusal
         )
+    if routed.kind == "time-sensitive":
+        result = replace(result, hits=_newest_first(result.hits))
     if result.coverage is not None and result.coverage.level == "thinly":
         notes.append(result.coverage.reason)
     writing = Writing(index, result, routed.kind, style or AnswerStyle(), checking, notes, on_event)
     answer = _written(writing, model, routed)
     seconds = {"search": searched, "write": time.perf_counter() - began - searched}
     return replace(answer, seconds=seconds)
+
+
+def _newest_first(hits: Sequence[Hit]) -> tuple[Hit, ...]:
+    """The papers as they are read and numbered where time matters; each keeps its rank."""
+    return tuple(sorted(hits, key=lambda hit: -(hit.paper.decimal_year or 0.0)))
 
 
 def _n_papers(question: str, kind: str | None, n_papers: int) -> int:

@@ -59,6 +59,13 @@ class NameTable:
     def _longest(self) -> int:
         return max((len(form.split()) for form in self._by_form), default=0)
 
+    @cached_property
+    def _beginnings(self) -> frozenset[str]:
+        """The first one to three letters of all names: where none of them stands no name begins."""
+        firsts = (name.split()[0] for entry in self.entries for name in entry.names)
+        forms = {"", *self._by_form, *(written_form(first) for first in firsts)}
+        return frozenset(form[:n] for form in forms for n in range(4))
+
     def find(self, text: str, *, case_matters: bool = False) -> Iterator[Mention]:
         """Yield the entries named in `text`, left to right, none overlapping.
 
@@ -68,6 +75,11 @@ class NameTable:
         words = [(m.start(), m.end()) for m in re.finditer(r"[^\s,;:?!()\"/]+", text)]
         i = 0
         while i < len(words):
+            before_number = i + 1 < len(words) and text[words[i + 1][0]].isdigit()  # Messier 87
+            begins = written_form(text[slice(*words[i])])[:3] in self._beginnings
+            if not (begins or before_number):
+                i += 1
+                continue
             for n in range(min(self._longest + 1, len(words) - i), 0, -1):
                 start, end = words[i][0], words[i + n - 1][1]
                 piece = re.sub(r"(?:['’]s|[.'’])$", "", text[start:end])

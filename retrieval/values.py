@@ -27,6 +27,7 @@ class Quantity:
     pattern: str
     units: tuple[str, ...] = ()
     plausible: tuple[float, float] = (-math.inf, math.inf)
+    compound: str = ""  # the whole unit, of which papers are read for the first part
 
 
 QUANTITIES = (
@@ -35,6 +36,7 @@ QUANTITIES = (
         r"H_?0\b|Hubble(?:-Lemaître)? (?:constant|parameter)|expansion rate",
         ("km",),
         (20, 150),
+        "km/s/Mpc",
     ),
     Quantity("S8", r"S_?8\b", (), (0.3, 1.5)),
     Quantity("sigma8", r"sigma_?8\b|σ_?8\b", (), (0.3, 1.5)),
@@ -50,7 +52,7 @@ QUANTITIES = (
     Quantity("spin", r"spins?", (), (-1, 1)),
     Quantity("metallicity", r"metallicity|\[Fe/H\]|\[M/H\]", (), (-9, 1)),
     Quantity("inclination", r"inclinations?", ("deg",)),
-    Quantity("velocity dispersion", r"velocity dispersions?", ("km",)),
+    Quantity("velocity dispersion", r"velocity dispersions?", ("km",), compound="km/s"),
 )
 
 _NUMBER = r"[-+]?\d+(?:,\d{3})*(?:\.\d+)?"
@@ -155,7 +157,7 @@ def values_table(question: str, found: SearchResult) -> Table | None:
                     value.value,
                     value.minus,
                     value.plus,
-                    value.unit,
+                    quantity.compound or value.unit,
                     hit.paper.id,
                     value.quote,
                 )

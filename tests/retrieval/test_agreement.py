@@ -9,6 +9,7 @@ from indexer.records import Paper
 from retrieval.agreement import name_problems, polarity_problems, unit_problems
 from retrieval.entailment import SUPPORTED, entailment
 from retrieval.notation import measured
+from retrieval.tables import objects
 from retrieval.verify import Draft, check_sentence
 
 PAPER = (
@@ -114,3 +115,8 @@ def test_a_sentence_on_something_else_is_not_carried() -> None:
     )
     assert sentence.problems == ("the quoted evidence does not speak of what it says",)
     assert sentence.entailment == far
+
+
+def test_names_written_with_another_catalogue_word_are_found() -> None:
+    found = objects().find("The black hole of Messier 87 and Messier 101.", case_matters=True)
+    assert [mention.words for mention in found] == ["Messier 87", "Messier 101"]

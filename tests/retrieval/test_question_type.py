@@ -147,3 +147,15 @@ def test_a_subject_of_no_paper_is_counted_as_none(counted_index: Index) -> None:
     assert answer.text.startswith("0 of the 5")
     assert answer.tables[0].rows == ()
     assert answer_page(answer)
+
+
+def test_the_newest_papers_are_read_first_where_time_matters(small_index: Index) -> None:
+    with LLMServer([Reply("")]) as server:
+        answer = ask(small_index, "What are the latest results on jets?", llm=LLM(server.config()))
+    years = [hit.paper.decimal_year or 0 for hit in answer.papers]
+    assert answer.kind == "time-sensitive"
+    assert years == sorted(years, reverse=True)
+    assert len(set(years)) > 3
+    prompt = server.requests[0]["messages"][1]["content"]
+    places = [prompt.index(hit.paper.plain_title) for hit in answer.papers]
+    assert places == sorted(places), "and so the model reads them"

@@ -59,8 +59,8 @@ def test_an_answer_to_a_question_for_values_has_their_table(small_index: Index) 
     answer = ask(small_index, "What is the Hubble constant from the distance scale?", offline=True)
     (table,) = answer.tables
     assert [row[:6] for row in table.rows] == [
-        (2005.5, "Lopez", 72.0, None, None, "km"),
-        (2025.44, "Müller & Novak", 67.8, 0.7, 0.7, "km"),
+        (2005.5, "Lopez", 72.0, None, None, "km/s/Mpc"),
+        (2025.44, "Müller & Novak", 67.8, 0.7, 0.7, "km/s/Mpc"),
     ]
     assert table.plot == ("date", "value")
     assert ask(small_index, "Why do jets form?", offline=True).tables == ()
