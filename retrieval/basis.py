@@ -20,10 +20,16 @@ class Basis:
     as_of: str  # corpus date, ISO
     not_searched: tuple[str, ...]
     ads_url: str  # the same words at ADS
+    counted: bool = False  # counted in all papers that passed the filters, none read
 
     @property
     def text(self) -> str:
         """The basis in one sentence."""
+        if self.counted:
+            return (
+                f"Counted in {self.n_candidates:,} papers, out of {self.n_papers:,} in this index as of {self.as_of}. "
+                f"Not searched: {'; '.join(self.not_searched)}."
+            )
         n = f"{self.n_read} paper{'' if self.n_read == 1 else 's'}"
         years = ""
         if self.first_year is not None:
@@ -57,4 +63,5 @@ def basis(answer: Answer) -> Basis:
             since=max((i.since for i in meant if i.since is not None), default=None),
             until=min((i.until for i in meant if i.until is not None), default=None),
         ),
+        counted=answer.mode == "computed",
     )

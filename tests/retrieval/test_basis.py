@@ -30,6 +30,12 @@ def test_an_answer_says_from_what_and_what_was_not_searched(small_index: Index) 
     assert "Not searched: full texts" in " ".join(answer_page(answer).split())
 
 
+def test_what_was_counted_says_in_how_many_papers(small_index: Index) -> None:
+    answer = ask(small_index, "How many papers on fast radio bursts per year since 2020?")
+    assert answer.mode == "computed"
+    assert basis(answer).text.startswith("Counted in 9 papers, out of 12 in this index")
+
+
 def test_a_refusal_says_what_was_looked_at_and_where_to_go_on(small_index: Index) -> None:
     answer = ask(small_index, "best recipe for tomato sauce with basil", offline=True)
     assert answer.refused
