@@ -7,6 +7,7 @@ import html
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import streamlit as st
 
@@ -285,7 +286,9 @@ def _table(table: Table) -> None:
     """A computed table, its plot, and the same question at ADS."""
     st.subheader(literal(table.title), anchor=False)
     columns = {name: [row[i] for row in table.rows] for i, name in enumerate(table.columns)}
-    if table.plot and len(table.rows) > 1:
+    if table.plot and table.errors and len(table.rows) > 1:
+        st.vega_lite_chart(points_chart(table))
+    elif table.plot and len(table.rows) > 1:
         x, y = table.plot
         st.bar_chart({x: [str(v) for v in columns[x]], y: columns[y]}, x=x, y=y)
     st.dataframe(columns, hide_index=True)
@@ -293,6 +296,40 @@ def _table(table: Table) -> None:
         st.html(
             f'<p class="wf-facts"><a href="{escape(table.url)}" target="_blank" rel="noopener">The same at ADS</a></p>'
         )
+
+
+def points_chart(table: Table) -> dict[str, Any]:
+    """A Vega-Lite chart of a table's values as points with their errors; unknown ones have none."""
+    rows: list[dict[str, Any]] = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    (x, y), (down, up) = table.plot or ("", ""), table.errors or ("", "")
+    values = [
+        row | {"low": row[y] - (row[down] or 0), "high": row[y] + (row[up] or 0)}
+        for row in rows
+        if row[x] is not None
+    ]
+    across = {"field": x, "type": "quantitative", "scale": {"zero": False}, "axis": {"format": "d"}}
+    scale = {"zero": False}
+    return {
+        "data": {"values": values},
+        "height": 260,
+        "encoding": {"x": across},
+        "layer": [
+            {
+                "mark": "rule",
+                "encoding": {
+                    "y": {"field": "low", "type": "quantitative", "scale": scale, "title": y},
+                    "y2": {"field": "high"},
+                },
+            },
+            {
+                "mark": {"type": "point", "filled": True, "size": 60},
+                "encoding": {
+                    "y": {"field": y, "type": "quantitative", "scale": scale},
+                    "tooltip": [{"field": name} for name in table.columns],
+                },
+            },
+        ],
+    }
 
 
 def _basis(answer: Answer) -> None:

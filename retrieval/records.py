@@ -200,6 +200,7 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     plot: tuple[str, str] | None = None  # columns of x and y
+    errors: tuple[str, str] | None = None  # columns of y's errors, down and up: points, not bars
     url: str = ""  # the same question at ADS
 
 

@@ -169,4 +169,5 @@ def values_table(question: str, found: SearchResult) -> Table | None:
         columns=("date", "paper", "value", "minus", "plus", "unit", "identifier", "read from"),
         rows=tuple(sorted(rows, key=lambda row: (row[0] is None, row[0] or 0.0))),
         plot=("date", "value"),
+        errors=("minus", "plus"),
     )

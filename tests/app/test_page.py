@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import page_parts
+from retrieval.records import Table
 from tests.llm_server import KEY, LLMServer, Reply, sentence
 from tests.papers import PAPERS, build_small_index
 
@@ -238,3 +239,16 @@ def test_a_counted_question_shows_its_table(
     assert "Counted in this index of 12 papers" in page
     assert "Not searched: full texts" in page
     assert next(iter(test.dataframe[0].value["year"])) == 2019
+
+
+def test_values_are_points_with_their_errors(
+    small_index_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = Table("H0", ("date", "value", "minus", "plus"), ((2025.4, 67.8, 0.7, 0.9), (None, 70.0, None, None), (2005.5, 72.0, None, None)), ("date", "value"), ("minus", "plus"))  # fmt: skip
+    points = page_parts.points_chart(table)["data"]["values"]
+    assert [(p["low"], p["high"]) for p in points] == [
+        (pytest.approx(67.1), pytest.approx(68.7)),
+        (72.0, 72.0),
+    ]
+    test = asked(small_index_dir, monkeypatch, "What is the value of the Hubble constant?")
+    assert len(test.get("vega_lite_chart")) == 1
