@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from eval import cli_answers
+from eval.options import IndexOption, JsonOption, opened_index, progress
 
 if TYPE_CHECKING:
     from eval.ranking import Report
@@ -28,10 +29,6 @@ QrelsOption = Annotated[
     Path | None,
     typer.Option(help="TREC qrels of these questions: query_id 0 paper grade.", show_default=False),
 ]
-IndexOption = Annotated[
-    Path | None,
-    typer.Option(help="Index directory. Default: WAYFINDER_INDEX.", show_default=False),
-]
 BaselinesOption = Annotated[
     bool,
     typer.Option(help="Also measure BM25, dense, rank fusion and Pathfinder's formulas."),
@@ -40,7 +37,6 @@ OutOption = Annotated[
     Path | None,
     typer.Option(help="Folder for runs, qrels and the result.", show_default=False),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object per system and group.")]
 
 
 @app.command()
@@ -103,14 +99,12 @@ def ablation(
     from eval.questions import locate, read_questions
     from eval.ranking import DEPTH, run_benchmark
 
-    opened = _opened(index)
+    opened = opened_index(index)
     named = switches(opened, DEPTH)
     for path in questions:
         qrels = path.with_suffix(".qrels")
         asked = read_questions(path, qrels=qrels if qrels.is_file() else None)
-        report = run_benchmark(
-            named, locate(asked, opened), measures_for(asked), progress=_progress
-        )
+        report = run_benchmark(named, locate(asked, opened), measures_for(asked), progress=progress)
         sys.stdout.write("" if json_output else f"{path}\n")
         _print(report, opened, out / path.stem if out else None, json_output=json_output)
 
@@ -126,8 +120,8 @@ def temporal(
     from eval import understanding
 
     rows = understanding.read_set(questions, "since", "until", "recent", "as_of")
-    opened = _opened(index)
-    found = understanding.temporal(opened, rows, _progress)
+    opened = opened_index(index)
+    found = understanding.temporal(opened, rows, progress)
     _print_findings(found, opened, out, json_output=json_output)
 
 
@@ -142,8 +136,8 @@ def aliases(
     from eval import understanding
 
     rows = understanding.read_set(questions, "name")
-    opened = _opened(index)
-    found = understanding.aliases(opened, rows, _progress)
+    opened = opened_index(index)
+    found = understanding.aliases(opened, rows, progress)
     _print_findings(found, opened, out, json_output=json_output)
 
 
@@ -165,7 +159,7 @@ def scope(
     from eval import understanding
 
     rows = understanding.read_set(questions, "covered")
-    opened = _opened(index)
+    opened = opened_index(index)
     if calibrate is not None:
         inside = [row["question"] for row in understanding.read_set(calibrate)]
         outside = [row["question"] for row in rows if not row["covered"]]
@@ -174,7 +168,7 @@ def scope(
         sys.stdout.write(json.dumps(fit) + "\n")
         return
     _print_findings(
-        understanding.scope(opened, rows, _progress), opened, out, json_output=json_output
+        understanding.scope(opened, rows, progress), opened, out, json_output=json_output
     )
 
 
@@ -187,7 +181,7 @@ def latency(
     from eval.questions import read_questions
 
     asked = [question.text for question in read_questions(questions)]
-    found = latencies(_opened(index), asked, _progress)
+    found = latencies(opened_index(index), asked, progress)
     if json_output:
         for row in found:
             sys.stdout.write(json.dumps(asdict(row)) + "\n")
@@ -214,8 +208,8 @@ def report(
     """Every benchmark and every switch, in one report.md."""
     from eval.report import DATA, write
 
-    opened = _opened(index)
-    path = write(opened, out, _progress, data=data or DATA, citations=citations)
+    opened = opened_index(index)
+    path = write(opened, out, progress, data=data or DATA, citations=citations)
     sys.stdout.write(f"{path}\n")
 
 
@@ -234,21 +228,10 @@ def _measure(
     from eval.ranking import DEPTH, run_benchmark
 
     asked = read_questions(questions, qrels=qrels)
-    opened = _opened(index)
+    opened = opened_index(index)
     named = systems(opened, DEPTH, baselines=baselines)
-    report = run_benchmark(named, locate(asked, opened), measures, progress=_progress)
+    report = run_benchmark(named, locate(asked, opened), measures, progress=progress)
     _print(report, opened, out, json_output=json_output)
-
-
-def _opened(directory: Path | None) -> Index:
-    from indexer import config
-    from indexer.errors import IndexMissing
-    from retrieval import load_index
-
-    directory = directory or config.index_dir()
-    if directory is None:
-        raise IndexMissing("No index is named: give --index DIR, or set WAYFINDER_INDEX.")
-    return load_index(directory)
 
 
 def _print(report: Report, index: Index, out: Path | None, *, json_output: bool) -> None:
@@ -279,8 +262,3 @@ def _print_findings(
             sys.stdout.write(json.dumps(asdict(finding)) + "\n")
     else:
         sys.stdout.write(table(found) + "\n")
-
-
-def _progress(stage: str, done: int, total: int | None) -> None:
-    if done == total:
-        sys.stderr.write(f"{stage}: {done} questions\n")

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from eval.options import IndexOption, JsonOption, opened_index, progress
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from eval.understanding import Finding
-    from indexer.store import Index
     from retrieval.llm import LLM
 
 app = typer.Typer()
@@ -25,7 +26,6 @@ PairsOption = Annotated[
         help="JSON lines {pair_id, label, split, sentence, quote, title, abstract}, such as eval/data/verification.jsonl."
     ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 
 
 @app.command()
@@ -58,10 +58,6 @@ def verification(
             sys.stderr.write(f"{pair.pair_id} {pair.label}: {pair.sentence}\n    {why}\n")
 
 
-IndexOption = Annotated[
-    Path | None,
-    typer.Option(help="Index directory. Default: WAYFINDER_INDEX.", show_default=False),
-]
 OfflineOption = Annotated[
     bool, typer.Option("--offline", help="Measure the quoted answers, not the model's.")
 ]
@@ -83,7 +79,7 @@ def answers(
     from eval import answers as measured
 
     rows = measured.read_questions_with_answers(questions)
-    found = measured.answers(_opened(index), rows, _model(offline), _progress)
+    found = measured.answers(opened_index(index), rows, _model(offline), progress)
     _print(found, json_output=json_output)
 
 
@@ -103,7 +99,7 @@ def attacks(
     from eval import answers as measured
 
     found = measured.attacks(
-        _opened(index), question, measured.read_attacks(file), _model(offline), _progress
+        opened_index(index), question, measured.read_attacks(file), _model(offline), progress
     )
     _print(found, json_output=json_output)
 
@@ -123,22 +119,6 @@ def _print(found: Sequence[Finding], *, json_output: bool) -> None:
         sys.stdout.write(table(found) + "\n")
 
 
-def _opened(directory: Path | None) -> Index:
-    from indexer import config
-    from indexer.errors import IndexMissing
-    from retrieval import load_index
-
-    directory = directory or config.index_dir()
-    if directory is None:
-        raise IndexMissing("No index is named: give --index DIR, or set WAYFINDER_INDEX.")
-    return load_index(directory)
-
-
-def _progress(stage: str, done: int, total: int | None) -> None:
-    if done == total:
-        sys.stderr.write(f"{stage}: {done}\n")
-
-
 @app.command()
 def overhead(
     questions: Annotated[Path, typer.Option(help="JSON lines with question.")] = Path(
@@ -154,4 +134,4 @@ def overhead(
     from eval.overhead import overhead as measured
 
     asked = [row["question"] for row in read_questions_with_answers(questions)]
-    _print(measured(_opened(index), asked), json_output=json_output)
+    _print(measured(opened_index(index), asked), json_output=json_output)
