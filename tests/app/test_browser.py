@@ -93,10 +93,9 @@ def test_ask_by_keyboard_and_follow_a_citation(address: str, page) -> None:
     first = page.locator(".wf-cite").last
     target = first.get_attribute("href")
     first.click()
-    page.wait_for_timeout(700)
-    assert page.evaluate(
+    page.wait_for_function(
         "id => { const r = document.getElementById(id).getBoundingClientRect(); return r.top >= 0 && r.top < innerHeight }",
-        target[1:],
+        arg=target[1:],
     )
     assert "q=How" in page.url
     page.screenshot(path=ARTIFACTS / "ask.png")
