@@ -51,6 +51,7 @@ _WAVELENGTH = re.compile(
 )
 _RAY = re.compile(r"(?<![a-z])(x|gamma)[ -]?(rays?)(?![a-z])")
 _SGR_A = re.compile(r"(?<![a-z])(?:sgr|sagittarius) ?a ?(?:\^? ?\*|star)(?![a-z])")
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 _WORD = re.compile(r"[^\W_]+(?:\.\d+)*")
 _STOP_WORDS = frozenset(
     [
@@ -205,7 +206,11 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     decomposed = unicodedata.normalize("NFKD", text.lower().translate(_FOLD))
-    return "".join(c for c in decomposed if not unicodedata.combining(c)).translate(_FOLD)
+    return _BEYOND_ASCII.sub(_without_combining, decomposed).translate(_FOLD)
+
+
+def _without_combining(character: re.Match[str]) -> str:
+    return "" if unicodedata.combining(character[0]) else character[0]
 
 
 def join_notations(folded: str) -> str:
