@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from itertools import islice
 from pathlib import Path
 
@@ -73,6 +73,7 @@ def build_index(
         StorageError: writing failed; the snapshot that was at `out` is untouched.
     """
     chosen = options or BuildOptions(limit=limit, as_of=as_of)
+    out = out.resolve()
     with build_lock(out):
         return _Build(out, encoder, chosen, IngestReport(tell=tell), progress).run(sources)
 
@@ -94,11 +95,27 @@ def update_index(
         IndexMissing, IndexCorrupt, IndexIncompatible: there is no usable index, or of another encoder.
         SourceError, StorageError: see `build_index`.
     """
+    out = out.resolve()
     with build_lock(out):
         base = open_index(out)
         check_encoder(base.manifest, encoder)
         build = _Build(out, encoder, options or BuildOptions(), IngestReport(tell=tell), progress)
-        return build.run(sources, base)
+        return build.run([_continued(source, base.manifest) for source in sources], base)
+
+
+def _continued(source: str, manifest: Manifest) -> str:
+    """`arxiv:CATEGORY` without a date goes on from its last harvest: a night that failed leaves no gap."""
+    if not source.startswith("arxiv:") or " since " in source:
+        return source
+    before = [
+        harvest["harvested"]
+        for harvest in manifest.harvests
+        if harvest["source"].split(" since ")[0] == source
+    ]
+    if not before:
+        return source
+    since = date.fromisoformat(max(before)) - timedelta(days=1)
+    return f"{source} since {since.isoformat()}"
 
 
 def text_version() -> str:
@@ -132,6 +149,13 @@ class _Build:
     def run(
         self, sources: Sequence[str], base: Index | None = None
     ) -> tuple[Manifest, IngestReport]:
+        """Build, and let go of what the sources held."""
+        try:
+            return self._run(sources, base)
+        finally:
+            self.journals.close()
+
+    def _run(self, sources: Sequence[str], base: Index | None) -> tuple[Manifest, IngestReport]:
         """Read, merge, write words and papers, encode, write, swap in."""
         with storage_errors(self.out), building_folder(self.out) as folder:
             with Spool(folder) as spool:

@@ -19,8 +19,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from indexer import config
-from indexer.errors import StorageError
+from indexer.errors import StorageError, UserError
 
 
 @dataclass
@@ -50,9 +52,12 @@ class Journal:
 
     def records(self) -> Iterator[dict[str, Any]]:
         """Yield the records that are already here."""
-        if self.state.n_bytes:
+        left = self.state.n_bytes
+        if left:
             with (self.folder / "pages.jsonl").open("rb") as stream:
-                for line in stream:
+                while left > 0:
+                    line = stream.readline()
+                    left -= len(line)
                     yield json.loads(line)
 
     def add(
@@ -99,15 +104,37 @@ class Journal:
 
 
 class Journals:
-    """The journals that a build opens; `clear` when what they hold is in a snapshot."""
+    """The journals that a build opens; `clear` when what they hold is in a snapshot, `close` at its end."""
 
     def __init__(self) -> None:
         self._opened: list[Journal] = []
+        self._locks: list[FileLock] = []
 
     def open(self, source: str) -> Journal:
-        """Return the journal of `source`: the one that a killed harvest left, or an empty one."""
+        """Return the journal of `source`: the one that a killed harvest left, or an empty one.
+
+        Raises:
+            UserError: another build harvests the same source now.
+            StorageError: the cache cannot be written.
+        """
         name = hashlib.sha256(source.encode("utf-8", "replace")).hexdigest()[:24]
         folder = config.cache_dir() / "harvests" / name
+        journal = next((j for j in self._opened if j.folder == folder), None)
+        if journal is not None:
+            return journal
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(folder.with_suffix(".lock"))
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise UserError(
+                f"Another build harvests {source} now: wait for it, its records are asked for once."
+            ) from None
+        except OSError as error:
+            raise StorageError(
+                f"The harvest's journal {folder} cannot be written: {error}."
+            ) from error
+        self._locks.append(lock)
         journal = Journal(folder, _state(folder, source))
         self._opened.append(journal)
         return journal
@@ -117,6 +144,12 @@ class Journals:
         for journal in self._opened:
             if journal.state.complete:
                 shutil.rmtree(journal.folder, ignore_errors=True)
+
+    def close(self) -> None:
+        """Let other builds harvest the same sources."""
+        for lock in self._locks:
+            lock.release()
+        self._locks.clear()
         self._opened.clear()
 
 
@@ -126,6 +159,8 @@ def _state(folder: Path, source: str) -> State:
         state = State(**json.loads((folder / "state.json").read_text(encoding="utf-8")))
         n_bytes = (folder / "pages.jsonl").stat().st_size if state.n_bytes else 0
         if state.source != source or n_bytes < state.n_bytes:
+            return fresh
+        if state.complete and state.begun != fresh.begun:  # of another day: what it holds has aged
             return fresh
         if n_bytes:
             os.truncate(folder / "pages.jsonl", state.n_bytes)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import glob
 import json
 import os
 import shutil
@@ -18,13 +19,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from indexer.errors import IndexMissing, StorageError, UserError
-from indexer.manifest import MANIFEST, read_manifest
+from indexer.manifest import MANIFEST, read_manifest, verify_parts
 
+PART_NAMES = frozenset(
+    ["papers.arrow", "authors.arrow", "origins.arrow", "ids.npy", "keys.npy", "references.npy", "vectors.npy",
+     "dense.faiss", "columns", "lexical", MANIFEST]
+)  # fmt: skip
 _UNDONE = ".undone"
+_OLD = ".old"
+_ROLLBACK = "-rollback-"
 
 
 @dataclass(frozen=True)
@@ -44,14 +52,13 @@ class Kept:
 
 def kept_snapshots(out: Path) -> list[Kept]:
     """The earlier snapshots of the index at `out`, oldest first."""
-    found = []
-    for path in sorted(_kept_folder(out).glob("[0-9]*-*")):
-        try:
-            facts = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-            found.append(Kept(path, facts["snapshot"], facts["created"], facts["n_papers"]))
-        except (OSError, ValueError, KeyError):
-            continue
-    return found
+    paths = sorted(_kept_folder(out).glob("[0-9]*-*"))
+    read = [(path, _facts(path)) for path in paths]
+    return [
+        Kept(path, facts["snapshot"], facts["created"], facts["n_papers"])
+        for path, facts in read
+        if facts
+    ]
 
 
 def rollback(out: Path, snapshot: str | None = None) -> Kept:
@@ -59,10 +66,15 @@ def rollback(out: Path, snapshot: str | None = None) -> Kept:
 
     Raises:
         IndexMissing: there is no index, or no such snapshot.
+        IndexCorrupt, IndexIncompatible: the snapshot cannot be used; the one in use stays.
         UserError: a build is writing.
     """
+    out = out.resolve()
+    if not out.exists():
+        read_manifest(out)
     with build_lock(out), storage_errors(out):
-        current = read_manifest(out).snapshot
+        _clear_leftovers(out)
+        current = _facts(out).get("snapshot")
         earlier = kept_snapshots(out)
         wanted = [
             one
@@ -76,8 +88,11 @@ def rollback(out: Path, snapshot: str | None = None) -> Kept:
                 f"{out} has no earlier snapshot{f' {snapshot!r}' if snapshot else ''} to go back to (kept: {known})."
             )
         chosen = wanted[-1]
-        _exchange_or_rename(chosen.path, out)
-        _keep(chosen.path, out, undone=not chosen.undone)
+        verify_parts(chosen.path, read_manifest(chosen.path))
+        leaving = out.parent / f".{out.name}.building{_ROLLBACK}{chosen.snapshot}"
+        chosen.path.rename(leaving)
+        _exchange_or_rename(leaving, out)
+        _keep(leaving, out, undone=not chosen.undone)
     return chosen
 
 
@@ -99,9 +114,9 @@ def swap_in(building: Path, out: Path, snapshot: str, *, keep: int) -> None:
 
     The old one is kept, `keep` of them at most.
     """
-    if not (out / MANIFEST).is_file():
+    if not _facts(out):
         if out.exists():
-            shutil.rmtree(out)
+            shutil.rmtree(out)  # half written: `build_lock` lets nothing else pass
         building.rename(out)
         return
     named = out.parent / f".{out.name}.building-{snapshot}"
@@ -120,12 +135,7 @@ def build_lock(out: Path) -> Iterator[None]:
         UserError: another build holds it, or `out` is something else than an index.
         StorageError: the place cannot be written.
     """
-    if out.exists() and not (
-        out.is_dir()
-        and (
-            not any(out.iterdir()) or (out / MANIFEST).is_file() or (out / "papers.arrow").is_file()
-        )
-    ):
+    if out.exists() and not _is_index(out):
         raise UserError(
             f"{out} exists and is not a Wayfinder index: choose another --out, nothing was touched."
         )
@@ -142,6 +152,7 @@ def build_lock(out: Path) -> Iterator[None]:
             ) from None
         holder.write_text(f"process {os.getpid()}", encoding="utf-8")
     try:
+        _recover(out)
         yield
     finally:
         holder.unlink(missing_ok=True)
@@ -166,16 +177,44 @@ def storage_errors(out: Path) -> Iterator[None]:
         ) from error
 
 
+def _is_index(out: Path) -> bool:
+    """Whether a folder is an index, whole or half written, or empty: nothing else may be replaced."""
+    if not out.is_dir():
+        return False
+    return bool(_facts(out).get("parts")) or {path.name for path in out.iterdir()} <= PART_NAMES
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    """The manifest in a folder as it stands, of whatever schema; empty where there is none to read."""
+    try:
+        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    wanted = ("schema_version", "snapshot", "parts", "created", "n_papers")
+    return content if isinstance(content, dict) and all(k in content for k in wanted) else {}
+
+
+def _recover(out: Path) -> None:
+    """Put back what a kill between the two renames of a swap left beside an index that is gone."""
+    for old in _leftovers(out):
+        if not out.exists() and old.name.endswith(_OLD) and _facts(old):
+            old.rename(out)
+
+
+def _leftovers(out: Path) -> list[Path]:
+    return sorted(out.parent.glob(f".{glob.escape(out.name)}.building-*"))
+
+
 def _kept_folder(out: Path) -> Path:
     return out.parent / f".{out.name}.kept"
 
 
 def _keep(old: Path, out: Path, *, undone: bool = False) -> None:
     """Move what was in use among the earlier snapshots; content that is there already goes."""
-    snapshot = json.loads((old / MANIFEST).read_text(encoding="utf-8"))["snapshot"]
+    snapshot = _facts(old).get("snapshot", "unreadable")
     folder = _kept_folder(out)
     folder.mkdir(exist_ok=True)
-    if snapshot == json.loads((out / MANIFEST).read_text(encoding="utf-8"))["snapshot"]:
+    if snapshot == _facts(out).get("snapshot"):
         shutil.rmtree(old, ignore_errors=True)
         return
     for same in folder.glob(f"[0-9]*-{snapshot}*"):
@@ -192,14 +231,11 @@ def _prune(out: Path, keep: int) -> None:
 
 def _clear_leftovers(out: Path) -> None:
     """Clear what killed builds left; a snapshot that had just been replaced is kept as earlier."""
-    for left in out.parent.glob(f".{out.name}.building-*"):
-        named = left.name.rpartition("-")[2]
-        try:
-            snapshot = json.loads((left / MANIFEST).read_text(encoding="utf-8"))["snapshot"]
-            replaced = snapshot != named and read_manifest(out).snapshot == named
-        except (OSError, ValueError, KeyError, UserError):
-            replaced = False
-        if replaced:
+    for left in _leftovers(out):
+        named = left.name.removesuffix(_OLD).rpartition("-")[2]
+        snapshot = _facts(left).get("snapshot")
+        replaced = snapshot != named and _facts(out).get("snapshot") == named
+        if snapshot and (replaced or _ROLLBACK in left.name):
             _keep(left, out)
         else:
             shutil.rmtree(left, ignore_errors=True)
@@ -207,11 +243,16 @@ def _clear_leftovers(out: Path) -> None:
 
 def _exchange_or_rename(building: Path, out: Path) -> None:
     """Exchange two directories; in two steps where the file system cannot do it in one."""
-    if not _exchange(building, out):
-        old = building.with_name(building.name + ".old")
-        out.rename(old)
+    if _exchange(building, out):
+        return
+    old = building.with_name(building.name + _OLD)
+    out.rename(old)
+    try:
         building.rename(out)
-        old.rename(building)
+    except OSError:
+        old.rename(out)
+        raise
+    old.rename(building)
 
 
 def _exchange(first: Path, second: Path) -> bool:

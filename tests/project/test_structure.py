@@ -23,7 +23,12 @@ OWNERS = {
     "faiss": {"indexer/dense.py", "eval/bench.py", "eval/dense_types.py"},
     "oaipmh_scythe": {"indexer/sources_arxiv.py"},
     "lxml": {"indexer/sources_arxiv.py"},
-    "filelock": {"indexer/snapshots.py", "indexer/vectors.py", "retrieval/budget.py"},
+    "filelock": {
+        "indexer/journal.py",
+        "indexer/snapshots.py",
+        "indexer/vectors.py",
+        "retrieval/budget.py",
+    },
     "bm25s": {"indexer/lexical.py"},
     "streamlit": {"app/page.py", "app/page_parts.py"},
     "langchain_openai": {"retrieval/llm.py", "indexer/encoder.py"},
