@@ -26,7 +26,7 @@ from indexer.manifest import (
 from indexer.merge import Grouper, merged, only_enriches
 from indexer.origins import Origin
 from indexer.records import Harvest, IngestReport, Paper
-from indexer.snapshots import build_lock, building_folder, storage_errors, swap_in
+from indexer.snapshots import build_lock, building_folder, linked, storage_errors, swap_in
 from indexer.sources import read_source
 from indexer.spool import Record, Spool
 from indexer.store import Index, check_encoder, open_index
@@ -73,7 +73,7 @@ def build_index(
         StorageError: writing failed; the snapshot that was at `out` is untouched.
     """
     chosen = options or BuildOptions(limit=limit, as_of=as_of)
-    out = out.resolve()
+    out = linked(out)
     with build_lock(out):
         return _Build(out, encoder, chosen, IngestReport(tell=tell), progress).run(sources)
 
@@ -95,7 +95,7 @@ def update_index(
         IndexMissing, IndexCorrupt, IndexIncompatible: there is no usable index, or of another encoder.
         SourceError, StorageError: see `build_index`.
     """
-    out = out.resolve()
+    out = linked(out)
     with build_lock(out):
         base = open_index(out)
         check_encoder(base.manifest, encoder)

@@ -34,6 +34,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -216,12 +217,12 @@ def embedding_server() -> tuple[str | None, Secret]:
 
 def ads_url() -> str | None:
     """The search address of ADS; None for its own."""
-    return os.environ.get("WAYFINDER_ADS_URL") or None
+    return _address("WAYFINDER_ADS_URL")
 
 
 def arxiv_url() -> str:
     """The address of arXiv's OAI-PMH."""
-    return os.environ.get("WAYFINDER_ARXIV_URL") or DEFAULT_ARXIV_URL
+    return _address("WAYFINDER_ARXIV_URL") or DEFAULT_ARXIV_URL
 
 
 def max_wait_seconds() -> float:
@@ -249,9 +250,23 @@ def ads_token() -> Secret:
     """The ADS token, from ADS_API_TOKEN, ADS_DEV_KEY or ~/.ads/dev_key; empty when there is none."""
     for name in ("ADS_API_TOKEN", "ADS_DEV_KEY"):
         if value := os.environ.get(name):
-            return Secret(value.strip())
+            return _token(name, value)
     path = Path.home() / ".ads" / "dev_key"
-    return Secret(path.read_text(encoding="utf-8").strip() if path.is_file() else "")
+    return _token(str(path), path.read_text(encoding="utf-8") if path.is_file() else "")
+
+
+def _token(where: str, value: str) -> Secret:
+    token = value.strip()
+    if not token.isascii() or not (token.isprintable() or not token):
+        raise QueryError(f"{where} holds characters that no token has: copy it anew.")
+    return Secret(token)
+
+
+def _address(name: str) -> str | None:
+    value = os.environ.get(name) or None
+    if value and not re.fullmatch(r"https?://[^\s/]+\S*", value):
+        raise QueryError(f"{name} is no address: write it with http:// or https://.")
+    return value
 
 
 def _seconds(name: str, default: float) -> float:

@@ -50,6 +50,11 @@ class Kept:
         return self.path.name.endswith(_UNDONE)
 
 
+def linked(out: Path) -> Path:
+    """Where an index is: what a link points at, which stays a link."""
+    return out.resolve() if out.is_symlink() else out
+
+
 def kept_snapshots(out: Path) -> list[Kept]:
     """The earlier snapshots of the index at `out`, oldest first."""
     paths = sorted(_kept_folder(out).glob("[0-9]*-*"))
@@ -69,8 +74,8 @@ def rollback(out: Path, snapshot: str | None = None) -> Kept:
         IndexCorrupt, IndexIncompatible: the snapshot cannot be used; the one in use stays.
         UserError: a build is writing.
     """
-    out = out.resolve()
-    if not out.exists():
+    out = linked(out)
+    if not out.exists() and not _leftovers(out):
         read_manifest(out)
     with build_lock(out), storage_errors(out):
         _clear_leftovers(out)

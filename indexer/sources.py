@@ -46,7 +46,7 @@ _SYNONYMS = {
     "arxiv id": "arxiv_id", "arxiv": "arxiv_id", "eprint": "arxiv_id", "reference": "references",
     "facility": "facilities", "category": "categories",
 }  # fmt: skip
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 # AAS macros for journals, as ADS's BibTeX and some digests give them.
 _JOURNALS = {

@@ -186,7 +186,7 @@ def _page(
             # The client's own parser mends broken XML and so would lose what a cut page lacks.
             tree = etree.fromstring(response.content, etree.XMLParser(resolve_entities=False))
             return _parsed_page(tree)
-        except httpx2.TransportError as error:
+        except (httpx2.TransportError, httpx2.DecodingError) as error:
             problem = type(error).__name__
         except (httpx2.HTTPStatusError, etree.XMLSyntaxError, AttributeError) as error:
             # AttributeError: the client looks for OAI-PMH errors in answers that hold no XML at all.
@@ -195,6 +195,10 @@ def _page(
             if 400 <= status < 500 and status not in (408, 429):
                 raise RemoteError(f"arXiv answered {problem} to {query}.") from error
             pause = max(pause, _retry_after(answers[-1].headers))
+            if pause > config.max_wait_seconds():
+                raise RemoteError(
+                    f"arXiv asks to wait {pause:,.0f} s: run the command again then, it goes on at this page."
+                ) from error
         if attempt < ATTEMPTS:
             report.tell(f"arXiv: {problem}; trying again in {pause:.0f} s.")
             time.sleep(pause)
@@ -251,9 +255,13 @@ def _oai_record(metadata: Any) -> dict[str, Any]:
 
 
 def _snapshot_record(row: Mapping[str, Any], categories: list[str]) -> dict[str, Any]:
-    versions = row.get("versions") or [{}]
-    created = _rfc_date(str(versions[0].get("created") or "")) if isinstance(versions[0], dict) else None  # fmt: skip
-    parsed = [entry for entry in row.get("authors_parsed") or [] if isinstance(entry, list)]
+    versions, listed = (
+        value if isinstance(value, list) else []
+        for value in (row.get("versions"), row.get("authors_parsed"))
+    )
+    first = versions[0] if versions and isinstance(versions[0], dict) else {}
+    created = _rfc_date(str(first.get("created") or ""))
+    parsed = [entry for entry in listed if isinstance(entry, list)]
     names = [", ".join(filter(None, (str(part).strip() for part in entry[:2]))) for entry in parsed]
     return {
         "arxiv_id": row.get("id"),

@@ -31,6 +31,9 @@ CONCEPTS = "papers_concepts_mapping.csv.gz"
 KEYWORDS = "ads_keywords_curated.csv.gz"
 NEEDED = (PAPERS, BIBCODES, CITATIONS, OUTSIDE, VOCABULARY, CONCEPTS, KEYWORDS, YEARS)
 
+LONGEST_FIELD = 10_000_000  # characters
+_INDEX = re.compile(r"[0-9]{1,8}")
+
 Lines = Callable[[Path], Iterator[Any]]
 _OLD_ID = re.compile(r"^([a-z-]+(?:\.[A-Z]{2})?)-(\d{7})$")
 
@@ -74,7 +77,11 @@ class _Graph:
         self._names = _by_index(rows(VOCABULARY, "label", "concept"))
         labels = rows(CONCEPTS, "arxiv_id", "label")
         self._concepts = _Lists.of(
-            ((index_of[a], int(label)) for a, label in labels if a in index_of and label.isdigit()),
+            (
+                (index_of[a], int(label))
+                for a, label in labels
+                if a in index_of and _INDEX.fullmatch(label)
+            ),
             n,
         )
         words: dict[str, int] = {}
@@ -84,10 +91,7 @@ class _Graph:
             n,
         )
         self._words = list(words)
-        try:
-            self._years = np.load(folder / YEARS, mmap_mode="r", allow_pickle=False)
-        except ValueError as error:
-            raise SourceError(f"{folder / YEARS} cannot be read: {error}.") from error
+        self._years = _years(folder / YEARS)
 
     def record(self, i: int, cited: dict[str, Any]) -> dict[str, Any]:
         """The enriching record of paper `i`, with its line of the citations file."""
@@ -101,7 +105,7 @@ class _Graph:
             "references": [name for r in cited.get("references") or () if (name := self._named(r))],
             "keywords": [self._words[w] for w in self._keywords[i]],
             "concepts": [self._names[c] for c in self._concepts[i] if c < len(self._names)],
-            "year": int(self._years[i]) if i < len(self._years) else None,
+            "year": int(self._years[i]) if i < len(self._years) and self._years[i] > 0 else None,
         }
 
     def _named(self, index: int) -> str:
@@ -134,6 +138,19 @@ class _Lists:
         return self._values[self._starts[paper] : self._starts[paper + 1]].tolist()
 
 
+def _years(path: Path) -> np.ndarray[Any, Any]:
+    """The year of each paper, `(n_papers,)`; unknown ones are not above 0."""
+    try:
+        years = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise SourceError(f"{path} is no array of years: fetch it again.") from error
+    if years.ndim != 1 or years.dtype.kind not in "iuf":
+        raise SourceError(
+            f"{path} holds {years.dtype} of shape {years.shape}: expected a year a paper."
+        )
+    return years
+
+
 def _check(folder: Path) -> None:
     if not folder.is_dir():
         raise SourceError(
@@ -160,6 +177,7 @@ def _rows(
             else:
                 notes.append(NotAPaper(f"{path.name}: {line}"))
 
+    csv.field_size_limit(LONGEST_FIELD)
     reader = csv.reader(text())
     header = next(reader, [])
     if missing := [name for name in columns if name not in header]:
@@ -178,7 +196,7 @@ def _by_index(rows: Iterable[tuple[str, ...]], *, first: int = 0) -> list[str]:
     """Names by their number from `first` on, whatever the order of the rows."""
     names: list[str] = []
     for number, name in rows:
-        place = int(number) - first if number.isdigit() else -1
+        place = int(number) - first if _INDEX.fullmatch(number) else -1
         if place >= 0:
             if place >= len(names):
                 names.extend([""] * (place - len(names) + 1))
@@ -195,7 +213,15 @@ def _citations(
             continue
         try:
             row = json.loads(line)
-            if 0 <= int(row["paper_idx"]) < n_papers:
+            if type(row["paper_idx"]) is not int:
+                raise TypeError("an index is a whole number")
+            references = row.get("references")
+            row["references"] = [
+                r
+                for r in (references if isinstance(references, list) else [])
+                if type(r) is int and r >= 0
+            ]
+            if 0 <= row["paper_idx"] < n_papers:
                 yield row
         except (ValueError, KeyError, TypeError):
             notes.append(NotAPaper(f"{path.name}: a line is not as documented"))

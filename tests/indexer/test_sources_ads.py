@@ -17,7 +17,7 @@ import pytest
 
 from indexer import config, sources_ads
 from indexer.build import build_index
-from indexer.errors import MissingCredential, RemoteError, SourceError
+from indexer.errors import MissingCredential, QueryError, RemoteError, SourceError
 from indexer.journal import Journals
 from indexer.records import IngestReport
 from indexer.sources import paper_from_mapping
@@ -277,3 +277,16 @@ def test_a_token_and_a_query_are_needed(
     monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
     with pytest.raises(MissingCredential, match="ADS_API_TOKEN"):
         FakeADS(1).read()
+
+
+def test_tokens_and_addresses_that_cannot_be_are_said_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for token in ("t\u00f6k\u2603en", "two\nlines"):
+        monkeypatch.setenv("ADS_API_TOKEN", token)
+        with pytest.raises(QueryError, match="no token has") as caught:
+            config.ads_token()
+        assert token not in str(caught.value)
+    monkeypatch.setenv("WAYFINDER_ADS_URL", "nonsense")
+    with pytest.raises(QueryError, match="WAYFINDER_ADS_URL is no address"):
+        config.ads_url()

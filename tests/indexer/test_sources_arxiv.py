@@ -75,6 +75,14 @@ def test_a_cut_snapshot_gives_what_it_has_and_says_so(tmp_path: Path) -> None:
     assert any("cut off" in reason for reason in report.skipped)
 
 
+@pytest.mark.parametrize(
+    "odd", [{"versions": {"a": 1}}, {"versions": 7}, {"authors_parsed": 7}, {"versions": [7]}]
+)
+def test_an_odd_record_does_not_stop_the_rest(tmp_path: Path, odd: dict[str, Any]) -> None:
+    path = write(tmp_path / "snap.json", [snapshot_line(1, **odd), snapshot_line(2)])
+    assert len(read(f"arxiv-snapshot:{path}")[0]) == 2
+
+
 def test_a_git_lfs_pointer_and_a_foreign_file_are_errors(tmp_path: Path) -> None:
     pointer = tmp_path / "s.json"
     pointer.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n")

@@ -159,3 +159,27 @@ def test_other_columns_and_broken_lines_are_said(tmp_path: Path) -> None:
     table(folder / "concepts_vocabulary.csv.gz", "number,name", [])
     with pytest.raises(SourceError, match="no column label, concept; found: number, name"):
         records(folder)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"paper_idx": "0"}', '{"paper_idx": 0.5}', '{"paper_idx": 0, "references": "x"}',
+        '{"paper_idx": 0, "references": [null, "1", -500, 1.5]}', '{"paper_idx": 0, "references": 5}', "[]",
+    ],
+)  # fmt: skip
+def test_values_that_are_not_as_documented_name_no_paper(tmp_path: Path, line: str) -> None:
+    folder = data_set(tmp_path / "kg")
+    with gzip.open(folder / "citations_indexed.jsonl.gz", "wt") as stream:
+        stream.write(line + "\n")
+    papers = records(folder)["papers"]
+    assert len(papers) == 3
+    assert not any(paper.references for paper in papers.values())
+
+
+@pytest.mark.parametrize("content", [b"", b"no array", b"\x93NUMPY\x01\x00"])
+def test_years_that_are_no_array_are_an_error(tmp_path: Path, content: bytes) -> None:
+    folder = data_set(tmp_path / "kg")
+    (folder / "papers_years.npy").write_bytes(content)
+    with pytest.raises(SourceError, match="no array of years"):
+        records(folder)
