@@ -15,7 +15,7 @@ def hits_page(result: SearchResult) -> str:
     """A result list: rank, title, authors, year, citations, identifiers, score."""
     if not result.hits:
         return _nothing_found(result)
-    lines = [_hit_lines(hit) for hit in result.hits]
+    lines = [hit_lines(hit) for hit in result.hits]
     if result.displaced:
         lines.append("Without --recency and --impact these would be here too:")
         lines += [
@@ -36,7 +36,7 @@ def answer_page(answer: Answer) -> str:
     shown = [(n, hit) for n, hit in enumerate(answer.papers, 1) if n in cited or answer.refused]
     if shown:
         lines.append("Nearest papers" if answer.refused else "Papers")
-    lines += [_hit_lines(hit, number=n) for n, hit in shown]
+    lines += [hit_lines(hit, number=n) for n, hit in shown]
     found = basis(answer)
     lines += ["", textwrap.fill(found.text, WIDTH)]
     if answer.refused:
@@ -80,7 +80,8 @@ def _nothing_found(result: SearchResult) -> str:
     return "No paper found: try other words, or --mode hybrid."
 
 
-def _hit_lines(hit: Hit, *, number: int | None = None) -> str:
+def hit_lines(hit: Hit, *, number: int | None = None) -> str:
+    """One paper: title, authors, year, citations, identifiers, score."""
     paper = hit.paper
     mark = f"[{number}]" if number is not None else f"{hit.rank:>3}."
     citations = (

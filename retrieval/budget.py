@@ -1,4 +1,4 @@
-"""What language models may cost: tokens of this session, tokens and dollars of this day.
+"""What language models may cost: tokens of this session, tokens and dollars of this day, and of one run.
 
 A call reserves the most it can use before it is made and settles what it did use after, so that
 calls at the same time cannot together pass a limit. The day's sum is a small file that all processes
@@ -84,6 +84,55 @@ class Budget:
             temporary = config.day_file.with_suffix(".tmp")
             temporary.write_text(json.dumps(total), encoding="utf-8")
             temporary.replace(config.day_file)
+
+
+class Allowance:
+    """What one run may use in all, whatever its session and its day may; `tokens` and `usd` are used so far.
+
+    A call that would pass the limit waits while others may give back what they set aside.
+    """
+
+    def __init__(self, config: LLMConfig, *, max_tokens: int, max_usd: float | None = None) -> None:
+        self.max_tokens, self.max_usd = max_tokens, max_usd
+        self.tokens, self.usd = 0, 0.0
+        self._config = config
+        self._open: list[Reservation] = []
+        self._changed = threading.Condition()
+
+    def reserve(
+        self, prompt_tokens: int, completion_tokens: int, *, share: float = 1.0
+    ) -> Reservation:
+        """Set aside what a call may use; `share` is of the whole that this kind of call may reach.
+
+        Raises:
+            LLMBudgetExceeded: the limit would be passed; nothing is set aside.
+        """
+        usd = cost_usd(self._config, prompt_tokens, completion_tokens) or 0.0
+        wanted = Reservation(prompt_tokens + completion_tokens, usd, "")
+        with self._changed:
+            while (reason := self._beyond(wanted, share)) and self._open:
+                self._changed.wait()
+            if reason:
+                raise LLMBudgetExceeded(reason)
+            self._open.append(wanted)
+        return wanted
+
+    def settle(self, reserved: Reservation, prompt_tokens: int, completion_tokens: int) -> None:
+        """Replace what was set aside by what was used."""
+        with self._changed:
+            self._open.remove(reserved)
+            self.tokens += prompt_tokens + completion_tokens
+            self.usd += cost_usd(self._config, prompt_tokens, completion_tokens) or 0.0
+            self._changed.notify_all()
+
+    def _beyond(self, wanted: Reservation, share: float) -> str:
+        tokens = self.tokens + sum(item.tokens for item in self._open) + wanted.tokens
+        if tokens > self.max_tokens * share:
+            return f"The limit of {self.max_tokens:,} tokens was reached."
+        usd = self.usd + sum(item.usd for item in self._open) + wanted.usd
+        if self.max_usd is not None and usd > self.max_usd * share:
+            return f"The limit of ${self.max_usd:g} was reached."
+        return ""
 
 
 def cost_usd(config: LLMConfig, prompt_tokens: int, completion_tokens: int) -> float | None:

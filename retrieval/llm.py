@@ -106,11 +106,11 @@ class LLM:
             yield kept.text
             return
         with _turn(self.config):
-            reserved = self.budget.reserve(_tokens(system, user), MAX_OUTPUT_TOKENS)
+            reserved = self.budget.reserve(estimated_tokens(system, user), MAX_OUTPUT_TOKENS)
             try:
                 yield from self._asked(system, user, reply, schema)
             finally:
-                used = self._used(system, user, reply)
+                used = self.used(system, user, reply)
                 self.budget.settle(reserved, *used)
                 reply.cost_usd = cost_usd(self.config, *used)
         if self.config.cache and reply.finish_reason == "stop" and reply.pieces:
@@ -125,7 +125,7 @@ class LLM:
             LLMError, LLMBudgetExceeded: see `stream`.
         """
         with _turn(self.config):
-            reserved = self.budget.reserve(_tokens(system, user), MAX_OUTPUT_TOKENS)
+            reserved = self.budget.reserve(estimated_tokens(system, user), MAX_OUTPUT_TOKENS)
             used = (0, 0)
             try:
                 said = self.client(plain=True).bind_tools(tools)
@@ -134,7 +134,7 @@ class LLM:
                 used = (
                     (counts["input_tokens"], counts["output_tokens"])
                     if counts
-                    else (_tokens(system, user), _tokens(str(found.text)))
+                    else (estimated_tokens(system, user), estimated_tokens(str(found.text)))
                 )
             except Exception as error:  # noqa: BLE001 - typed as ours
                 raise self._typed(error) from None
@@ -147,13 +147,13 @@ class LLM:
         settings = (TEMPERATURE, MAX_OUTPUT_TOKENS, config.api_version, schema)
         return llm_cache.key(config.base_url, config.model, settings, system, user)
 
-    def _used(self, system: str, user: str, reply: Reply) -> tuple[int, int]:
+    def used(self, system: str, user: str, reply: Reply) -> tuple[int, int]:
         """Tokens in and out, estimated where the server did not count; failed calls count as none."""
         if reply.prompt_tokens is not None and reply.completion_tokens is not None:
             return reply.prompt_tokens, reply.completion_tokens
         if not reply.pieces:
             return 0, 0
-        return _tokens(system, user), _tokens(*reply.pieces)
+        return estimated_tokens(system, user), estimated_tokens(*reply.pieces)
 
     def _asked(self, system: str, user: str, reply: Reply, schema: Schema | None) -> Iterator[str]:
         """The reply of the server, with retries; settings that it does not know are left out."""
@@ -303,7 +303,8 @@ def _retry_after(error: LLMUnavailable) -> float | None:
     )
 
 
-def _tokens(*texts: str) -> int:
+def estimated_tokens(*texts: str) -> int:
+    """Tokens of texts, rather too many than too few."""
     return sum(len(text.encode()) for text in texts) // CHARACTERS_A_TOKEN + 1
 
 

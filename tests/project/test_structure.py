@@ -37,7 +37,7 @@ OWNERS = {
     "torch": {"indexer/export.py", "indexer/encoder.py"},
     "bibtexparser": {"indexer/sources.py", "indexer/sources_bibtex.py"},
     "langchain_core": {"retrieval/langchain.py"},
-    "llama_index": {"retrieval/llamaindex.py"},
+    "llama_index": {"retrieval/llamaindex.py", "retrieval/research_workflow.py"},
     "sentencex": {"retrieval/sentences.py"},
     "pylatexenc": {"indexer/clean.py"},
 }

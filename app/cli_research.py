@@ -1,0 +1,282 @@
+"""`wayfinder research`: a question in parts, researched within limits, with its steps shown as they happen."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.options import (
+    AuthorOption,
+    CitationsOption,
+    FacilityOption,
+    HydeOption,
+    IgnoreOption,
+    ImpactOption,
+    IndexOption,
+    KeywordOption,
+    PlainOption,
+    RecencyOption,
+    RerankOption,
+    SinceOption,
+    UntilOption,
+)
+from app.terminal import JsonOption, QuietOption, index_directory, out, say
+from indexer import config
+from indexer.errors import QueryError
+from retrieval import load_index
+from retrieval.offline import forbid_network
+from retrieval.records import SearchFilters, SearchSettings
+
+if TYPE_CHECKING:
+    from retrieval.research_records import Limits, Report
+    from retrieval.research_trace import Record
+
+PartsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--sub-question",
+        help="Your own plan: one sub-question. Repeatable, up to six.",
+        show_default=False,
+    ),
+]
+StepsOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Rounds of searching and reading, over all parts. Default: 12.", show_default=False
+    ),
+]
+TokensOption = Annotated[
+    int | None,
+    typer.Option(help="Tokens of the language model. Default: 150000.", show_default=False),
+]
+SecondsOption = Annotated[
+    float | None, typer.Option(help="Seconds in all. Default: 900.", show_default=False)
+]
+DollarsOption = Annotated[
+    float | None,
+    typer.Option(
+        help="Dollars in all; needs WAYFINDER_LLM_USD_PER_MILLION. Default: no limit.",
+        show_default=False,
+    ),
+]
+TraceOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="The file for the run's trace, JSON lines. Default: one in Wayfinder's cache.",
+        show_default=False,
+    ),
+]
+ResumeOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Go on with the run of this trace; nothing in it is paid for again.",
+        show_default=False,
+    ),
+]
+
+
+def research(
+    question: Annotated[
+        str | None, typer.Argument(help="A question in plain words.", show_default=False)
+    ] = None,
+    index: IndexOption = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="No language model: quote the papers.")
+    ] = False,
+    plan_only: Annotated[
+        bool, typer.Option("--plan-only", help="Print the sub-questions and stop.")
+    ] = False,
+    sub_question: PartsOption = None,
+    max_steps: StepsOption = None,
+    max_tokens: TokensOption = None,
+    max_seconds: SecondsOption = None,
+    max_dollars: DollarsOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    min_citations: CitationsOption = None,
+    author: AuthorOption = None,
+    facility: FacilityOption = None,
+    recency: RecencyOption = 0.0,
+    impact: ImpactOption = 0.0,
+    keyword_weight: KeywordOption = None,
+    plain: PlainOption = False,
+    ignore: IgnoreOption = None,
+    hyde: HydeOption = False,
+    rerank: RerankOption = None,
+    trace: TraceOption = None,
+    resume: ResumeOption = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="The report as Markdown, with its quotations.")
+    ] = False,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Research QUESTION in parts and write a report whose every sentence is checked against its papers.
+
+    Each part is searched, read and followed to references and similar papers, until nothing new comes or a limit is
+    reached. Ctrl-C ends it with a report of what was found; `--resume` goes on.
+    """
+    from retrieval.research import planned
+    from retrieval.research import research as run_research
+    from retrieval.research import resume as resume_research
+
+    if (question is None) == (resume is None):
+        raise QueryError("Give either a QUESTION or --resume FILE.")
+    if offline:
+        forbid_network()
+    limits = _limits(max_steps, max_tokens, max_seconds, max_dollars, resume)
+    opened = load_index(index_directory(index, quiet))
+    if question is None:
+        assert resume is not None
+        with _cancelled_by_ctrl_c() as cancel:
+            report = resume_research(
+                opened, resume, limits=limits, cancel=cancel, on_record=_Progress(quiet)
+            )
+        _print(report, markdown=markdown, json_output=json_output)
+        return
+    filters = SearchFilters(
+        since=since, until=until, min_citations=min_citations, author=author, facility=facility
+    )
+    settings = SearchSettings(
+        filters=filters,
+        recency=recency,
+        impact=impact,
+        keyword_weight=keyword_weight,
+        understand=not plain,
+        ignored=tuple(ignore or ()),
+        hyde=hyde,
+        rerank=rerank,
+    )
+    if plan_only:
+        for part in planned(opened, question, settings, offline=offline).parts:
+            out(json.dumps({"sub_question": part}, ensure_ascii=False) if json_output else part)
+        return
+    path = trace or _new_trace(question)
+    if not quiet:
+        say(f"Trace: {path}")
+    with _cancelled_by_ctrl_c() as cancel:
+        report = run_research(
+            opened,
+            question,
+            settings,
+            offline=offline,
+            plan=sub_question or (),
+            limits=limits,
+            trace=path,
+            cancel=cancel,
+            on_record=_Progress(quiet),
+        )
+    _print(report, markdown=markdown, json_output=json_output)
+
+
+def _limits(
+    steps: int | None,
+    tokens: int | None,
+    seconds: float | None,
+    dollars: float | None,
+    resume: Path | None,
+) -> Limits | None:
+    """The limits asked for; of a run that goes on, its own where none is named anew."""
+    from retrieval.research import begun_of
+    from retrieval.research_records import Limits
+    from retrieval.research_trace import read_trace
+
+    if dollars is not None and config.llm_config().usd_per_million_in is None:
+        raise QueryError("--max-dollars needs WAYFINDER_LLM_USD_PER_MILLION, such as 0.15,0.60.")
+    usual = begun_of(read_trace(resume)[0]).limits if resume else Limits()
+    return Limits(
+        max_steps=usual.max_steps if steps is None else steps,
+        max_tokens=usual.max_tokens if tokens is None else tokens,
+        max_seconds=usual.max_seconds if seconds is None else seconds,
+        max_usd=usual.max_usd if dollars is None else dollars,
+    )
+
+
+def _new_trace(question: str) -> Path:
+    """A new file in the cache, named by the time and the question."""
+    words = re.sub(r"[^a-z0-9]+", "-", question.lower()).strip("-")[:40]
+    name = f"{datetime.now():%Y%m%d-%H%M%S-%f}-{words or 'run'}.jsonl"
+    return config.cache_dir() / "research" / name
+
+
+@contextmanager
+def _cancelled_by_ctrl_c() -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C sets; a second one ends the command as usual."""
+    cancel = threading.Event()
+
+    def stop(signum: int, frame: object) -> None:
+        signal.signal(signal.SIGINT, before)
+        say("Stopping: the report is made of what was found. Ctrl-C again stops at once.")
+        cancel.set()
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield cancel
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class _Progress:
+    """Says on stderr what a run does, a line a step."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._n_read = self._tokens = 0
+        self._usd: float | None = None
+        self._seen: set[str] = set()
+
+    def __call__(self, record: Record) -> None:
+        data = record.data
+        if record.kind == "call":
+            self._tokens += data["tokens"]
+            self._usd = (self._usd or 0.0) + data["usd"] if data["usd"] is not None else self._usd
+        if self._quiet:
+            return
+        if record.kind == "plan":
+            say(f"Plan, by {data['by']}:")
+            for number, part in enumerate(data["parts"], 1):
+                say(f"  {number}. {part}")
+        elif record.kind == "look":
+            from retrieval.research_report import look_words
+
+            say(
+                f"  [{data['part']}] {look_words(data['how'], data['query'], data['n_found'], data['n_new'])}"
+            )
+        elif record.kind == "read":
+            self._read(data["papers"], data)
+        elif record.kind == "writing":
+            say(f"  [{data['part']}] Writing")
+        elif record.kind == "stop":
+            say(data["reason"])
+
+    def _read(self, papers: list[dict[str, str]], data: dict[str, object]) -> None:
+        self._seen |= {paper["id"] for paper in papers}
+        cost = f", {self._tokens:,} tokens" if self._tokens else ""
+        cost += f", ${self._usd:.4f}" if self._usd is not None else ""
+        ended = f"; done: {data['ended']}" if data["ended"] else ""
+        say(f"  [{data['part']}] Read {len(papers)} papers{ended} ({len(self._seen)} in all{cost})")
+
+
+def _print(report: Report, *, markdown: bool, json_output: bool) -> None:
+    from app.show_research import report_page
+    from retrieval.research_report import report_markdown, report_row
+
+    for note in (*report.stopped, *report.degraded):
+        say(note)
+    if report.usage.model:
+        say(f"Written by {report.usage.text}")
+    if json_output:
+        out(json.dumps(report_row(report), ensure_ascii=False))
+    else:
+        out((report_markdown(report) if markdown else report_page(report)).rstrip())
+    if not report.finished and report.trace:
+        say(f"To go on: wayfinder research --resume {report.trace}")
