@@ -83,7 +83,9 @@ def masthead() -> None:
     )
 
 
-def sidebar(index: Index, *, llm_enabled: bool, reranker: bool) -> tuple[SearchSettings, bool, int]:
+def sidebar(
+    index: Index, *, llm_enabled: bool, reranker: bool, asks_how_many: bool = True
+) -> tuple[SearchSettings, bool, int]:
     """Filters, weights and facts about the index; return the settings, offline or not, papers to read."""
     with st.sidebar:
         st.subheader("Which papers")
@@ -115,7 +117,7 @@ def sidebar(index: Index, *, llm_enabled: bool, reranker: bool) -> tuple[SearchS
             0.05,
             help="Compares a paper with papers of its own year; unknown counts are neutral.",
         )
-        n_papers = st.slider("Papers to read", 3, 20, 8)
+        n_papers = st.slider("Papers to read", 3, 20, 8) if asks_how_many else 8
         offline = llm_enabled and st.toggle("Quote only, no language model")
         with st.expander("How to search"):
             settings = _how_to_search(llm_enabled=llm_enabled, reranker=reranker)
@@ -264,7 +266,7 @@ class GrowingAnswer:
     def add(self, sentence: Sentence) -> None:
         """Show one more sentence."""
         self._sentences.append(sentence)
-        self._place.html(_paragraphs(self._sentences, self.papers, by_paper=False))
+        self._place.html(paragraphs(self._sentences, self.papers, by_paper=False))
 
 
 def answer(answer: Answer) -> None:
@@ -275,7 +277,7 @@ def answer(answer: Answer) -> None:
         st.info(literal(answer.reason))
         _basis(answer)
         return
-    text = _paragraphs(answer.sentences, answer.papers, by_paper=answer.mode == "extractive")
+    text = paragraphs(answer.sentences, answer.papers, by_paper=answer.mode == "extractive")
     st.html(f'<p class="wf-kind">{escape(_kind(answer))}</p>{text}')
     for table in answer.tables:
         _table(table)
@@ -358,17 +360,25 @@ def _move(hit: Hit, rank: int | None) -> str:
 
 def papers(answer: Answer) -> None:
     """A card per paper, in the answer's order, with what is quoted from it."""
-    if not answer.papers:
+    heading = "Nearest papers" if answer.refused else "Papers"
+    paper_cards(heading, answer.papers, answer.sentences, answer.search.settings)
+
+
+def paper_cards(
+    heading: str, hits: Sequence[Hit], sentences: Sequence[Sentence], settings: SearchSettings
+) -> None:
+    """A card per paper with what `sentences` quote from it; hit i is cited as i + 1."""
+    if not hits:
         return
-    st.subheader("Nearest papers" if answer.refused else "Papers", anchor=False)
+    st.subheader(heading, anchor=False)
     quotes: dict[int, list[str]] = {}
-    for sentence in answer.sentences:
+    for sentence in sentences:
         for item in sentence.evidence:
             if item.found and item.quote not in quotes.setdefault(item.n, []):
                 quotes[item.n].append(item.quote)
-    for n, hit in enumerate(answer.papers, 1):
+    for n, hit in enumerate(hits, 1):
         with st.container(border=True):
-            st.html(_card(n, hit, quotes.get(n, []), answer.search.settings))
+            st.html(_card(n, hit, quotes.get(n, []), settings))
             with st.expander("Abstract"):
                 st.html(f'<div class="wf-paper">{escape(hit.paper.plain_abstract)}</div>')
 
@@ -388,16 +398,16 @@ def _kind(answer: Answer) -> str:
     return f"Written by {answer.usage.text} from {papers_cited} · {checked} of {len(answer.sentences)} sentences passed their checks · read as a question of kind “{answer.kind}”"
 
 
-def _paragraphs(sentences: Sequence[Sentence], hits: Sequence[Hit], *, by_paper: bool) -> str:
-    """The sentences; a new paragraph where one paper has been quoted and the next begins."""
-    paragraphs: list[list[str]] = []
+def paragraphs(sentences: Sequence[Sentence], hits: Sequence[Hit], *, by_paper: bool) -> str:
+    """The sentences as HTML, with citation numbers and marks of doubt; a new paragraph where one paper has been quoted and the next begins."""
+    found: list[list[str]] = []
     previous: tuple[int, ...] = ()
     for sentence in sentences:
-        if not paragraphs or (by_paper and sentence.citations != previous):
-            paragraphs.append([])
-        paragraphs[-1].append(_sentence(sentence, hits))
+        if not found or (by_paper and sentence.citations != previous):
+            found.append([])
+        found[-1].append(_sentence(sentence, hits))
         previous = sentence.citations
-    body = "".join("<p>" + " ".join(paragraph) + "</p>" for paragraph in paragraphs)
+    body = "".join("<p>" + " ".join(paragraph) + "</p>" for paragraph in found)
     return f'<div class="wf-answer">{body}</div>'
 
 

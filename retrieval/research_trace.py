@@ -71,6 +71,7 @@ class Trace:
             StorageError: the disk does not take it.
         """
         with self._lock:
+            data = json.loads(json.dumps(data))  # as it will be read
             at = datetime.now(UTC).isoformat(timespec="milliseconds")
             record = Record(len(self.records) + 1, at, round(self.elapsed, 3), kind, data)
             content = _content(kind, data)

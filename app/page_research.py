@@ -1,0 +1,219 @@
+"""The page of the web app that researches: a question, its plan to change, its steps as they happen, its report.
+
+Streamlit runs this file where app/page.py shows it. The run has a thread of its own (app/research_job.py);
+a fragment looks at it every second.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import streamlit as st
+
+from app import page_parts
+from app.page_session import open_index, visitors_llm
+from app.research_job import ResearchJob
+from app.research_parts import HOW_FAR, progress, report_parts
+from indexer import config
+from indexer.store import Index
+from retrieval.records import SearchSettings
+from retrieval.research import planned, research, resume
+from retrieval.research_records import Limits, Report
+from retrieval.research_report import report_markdown, report_row
+from retrieval.research_trace import OnRecord
+
+SECONDS_BETWEEN_LOOKS = 1.0
+
+
+def main() -> None:
+    """Draw the page: what is asked, then the plan, then the run, then the report."""
+    index = open_index()
+    settings, offline, _ = page_parts.sidebar(
+        index,
+        llm_enabled=config.llm_config().enabled,
+        reranker=config.reranker_config().name is not None,
+        asks_how_many=False,
+    )
+    job: ResearchJob | None = st.session_state.get("research")
+    if job is None:
+        _asked(index, settings, offline=offline)
+    elif job.running:
+        st.html(f'<p class="wf-question">{page_parts.escape(st.session_state.researched)}</p>')
+        _watched()
+    else:
+        _ended(index, job, settings)
+
+
+def _asked(index: Index, settings: SearchSettings, *, offline: bool) -> None:
+    """The question, how far to go, and the plan once there is one."""
+    st.caption(
+        "For questions with several parts. Each part is searched, read and followed to references and similar papers; "
+        "the report cites and checks every sentence."
+    )
+    with st.form("research-question", border=False):
+        question = st.text_area(
+            "Your question",
+            key="research-question-text",
+            value=st.session_state.get("researched", ""),
+            placeholder="Compare how jets and winds from black holes affect star formation, and how do simulations treat them?",
+            label_visibility="collapsed",
+            height=90,
+        )
+        if st.form_submit_button("Make a plan", type="primary"):
+            if question.strip():
+                with st.spinner("Planning"):
+                    llm = None if offline else visitors_llm()
+                    plan = planned(index, question, settings, llm=llm, offline=offline)
+                st.session_state.researched = question.strip()
+                st.session_state["plan-text"] = "\n".join(plan.parts)
+                st.session_state.plan_note = plan.note or f"Made by {_makers[plan.by]}."
+            else:
+                st.info("Type a question first: a few plain words are enough.")
+    if "plan_note" in st.session_state:
+        _plan(index, settings, offline=offline)
+
+
+_makers = {"rules": "rules", "model": "the language model", "user": "you"}
+
+
+def _plan(index: Index, settings: SearchSettings, *, offline: bool) -> None:
+    st.subheader("Plan", anchor=False)
+    text = st.text_area(
+        "Sub-questions, one on each line: change, add or take away",
+        key="plan-text",
+        help="One to six. Each is searched for by itself, so each should name its subject.",
+        height=150,
+    )
+    st.caption(page_parts.literal(st.session_state.plan_note))
+    limits = _limits()
+    parts = [line.strip() for line in text.splitlines() if line.strip()]
+    if st.button("Start the research", type="primary"):
+        question = st.session_state.researched
+        llm = None if offline else visitors_llm()
+        trace = _trace_file()
+        job = ResearchJob(trace, limits.max_steps)
+
+        def run(cancel: threading.Event, on_record: OnRecord) -> Report:
+            return research(
+                index, question, settings, llm=llm, offline=offline or llm is None, plan=parts,
+                limits=limits, trace=trace, cancel=cancel, on_record=on_record,
+            )  # fmt: skip
+
+        _begun(job, run)
+
+
+def _limits() -> Limits:
+    """How far the run may go: one of three, or one's own."""
+    chosen = st.segmented_control(
+        "How far",
+        list(HOW_FAR),
+        default="Usual",
+        required=True,
+        help="Reading stops earlier when nothing new comes.",
+    )
+    usual = HOW_FAR[str(chosen)]
+    st.caption(
+        f"At most {usual.max_steps} rounds of searching and reading, {usual.max_tokens:,} tokens and "
+        f"{usual.max_seconds / 60:.0f} minutes."
+    )
+    with st.expander("Limits of your own"):
+        steps = st.number_input(
+            "Rounds of searching and reading", 1, 200, usual.max_steps, key=f"steps-{chosen}"
+        )
+        tokens = st.number_input(
+            "Tokens", 1000, 10_000_000, usual.max_tokens, 1000, key=f"tokens-{chosen}"
+        )
+        minutes = st.number_input(
+            "Minutes", 0.1, 600.0, usual.max_seconds / 60, 1.0, key=f"minutes-{chosen}"
+        )
+        dollars = None
+        if config.llm_config().usd_per_million_in is not None:
+            dollars = st.number_input("Dollars", 0.001, 1000.0, None, 0.1, placeholder="no limit")
+    return Limits(steps, tokens, minutes * 60, dollars)
+
+
+def _begun(job: ResearchJob, run: object) -> None:
+    st.session_state.research = job
+    job.start(run)  # type: ignore[arg-type]  # a function of this page
+    st.rerun()
+
+
+@st.fragment(run_every=SECONDS_BETWEEN_LOOKS)
+def _watched() -> None:
+    """The run as it stands; when it ends the whole page is drawn again."""
+    job: ResearchJob = st.session_state.research
+    if not job.running:
+        st.rerun()
+    progress(job)
+    if job.cancel.is_set():
+        st.caption("Stopping: the report is made of what was found.")
+    elif st.button("Cancel and report what was found"):
+        job.cancel.set()
+        st.rerun(scope="fragment")
+
+
+def _ended(index: Index, job: ResearchJob, settings: SearchSettings) -> None:
+    """The report, its files, and what can be done next."""
+    if job.error:
+        st.error(page_parts.literal(job.error))
+    report = job.report
+    if report is not None:
+        report_parts(report, settings)
+    with st.container(horizontal=True):
+        if report is not None:
+            st.download_button(
+                "Report (Markdown)",
+                report_markdown(report),
+                "report.md",
+                "text/markdown",
+                on_click="ignore",
+            )
+            row = json.dumps(report_row(replace(report, trace="")), ensure_ascii=False)
+            st.download_button(
+                "Report (JSON)", row, "report.json", "application/json", on_click="ignore"
+            )
+        if job.trace.is_file():
+            st.download_button("Trace (JSON lines)", job.trace.read_text(encoding="utf-8"), "trace.jsonl",
+                               "application/jsonl", on_click="ignore")  # fmt: skip
+        if (
+            (report is None or not report.finished)
+            and job.trace.is_file()
+            and st.button("Go on with it")
+        ):
+            _gone_on(index, job, report)
+        if st.button("Another question"):
+            for name in ("research", "researched", "plan_note", "plan-text"):
+                st.session_state.pop(name, None)
+            st.rerun()
+
+
+def _gone_on(index: Index, job: ResearchJob, report: Report | None) -> None:
+    """Resume with as much again of every limit; what is in the trace is not paid for again."""
+    limits = None if report is None else twice(report.limits)
+    again = ResearchJob(job.trace, limits.max_steps if limits else job.max_steps)
+    llm = visitors_llm()
+
+    def run(cancel: threading.Event, on_record: OnRecord) -> Report:
+        return resume(index, job.trace, llm=llm, limits=limits, cancel=cancel, on_record=on_record)
+
+    _begun(again, run)
+
+
+def twice(limits: Limits) -> Limits:
+    """The limits of a run that goes on: as much again."""
+    usd = None if limits.max_usd is None else 2 * limits.max_usd
+    return Limits(2 * limits.max_steps, 2 * limits.max_tokens, 2 * limits.max_seconds, usd)
+
+
+def _trace_file() -> Path:
+    """A new file in the cache for this visitor's run; its name cannot be guessed."""
+    folder = config.cache_dir() / "research"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return Path(tempfile.mkdtemp(dir=folder)) / "trace.jsonl"
+
+
+main()
