@@ -17,11 +17,11 @@ import streamlit as st
 from app import page_parts
 from app.page_session import open_index, visitors_llm
 from app.research_job import ResearchJob
-from app.research_parts import HOW_FAR, progress, report_parts
+from app.research_parts import HOW_FAR, progress, report_body, report_head
 from indexer import config
 from indexer.store import Index
 from retrieval.records import SearchSettings
-from retrieval.research import planned, research, resume
+from retrieval.research import planned, prepare, research, resume
 from retrieval.research_records import Limits, Report
 from retrieval.research_report import report_markdown, report_row
 from retrieval.research_trace import OnRecord
@@ -65,6 +65,7 @@ def _asked(index: Index, settings: SearchSettings, *, offline: bool) -> None:
         )
         if st.form_submit_button("Make a plan", type="primary"):
             if question.strip():
+                prepare()
                 with st.spinner("Planning"):
                     llm = None if offline else visitors_llm()
                     plan = planned(index, question, settings, llm=llm, offline=offline)
@@ -95,7 +96,7 @@ def _plan(index: Index, settings: SearchSettings, *, offline: bool) -> None:
         question = st.session_state.researched
         llm = None if offline else visitors_llm()
         trace = _trace_file()
-        job = ResearchJob(trace, limits.max_steps)
+        job = ResearchJob(trace, tuple(parts), limits.max_steps)
 
         def run(cancel: threading.Event, on_record: OnRecord) -> Report:
             return research(
@@ -162,7 +163,14 @@ def _ended(index: Index, job: ResearchJob, settings: SearchSettings) -> None:
         st.error(page_parts.literal(job.error))
     report = job.report
     if report is not None:
-        report_parts(report, settings)
+        report_head(report)
+    _what_next(index, job, report)
+    if report is not None:
+        report_body(report, settings)
+
+
+def _what_next(index: Index, job: ResearchJob, report: Report | None) -> None:
+    """The report and its trace to take away; to go on, or to begin anew."""
     with st.container(horizontal=True):
         if report is not None:
             st.download_button(
@@ -194,7 +202,7 @@ def _ended(index: Index, job: ResearchJob, settings: SearchSettings) -> None:
 def _gone_on(index: Index, job: ResearchJob, report: Report | None) -> None:
     """Resume with as much again of every limit; what is in the trace is not paid for again."""
     limits = None if report is None else twice(report.limits)
-    again = ResearchJob(job.trace, limits.max_steps if limits else job.max_steps)
+    again = ResearchJob(job.trace, job.parts, limits.max_steps if limits else job.max_steps)
     llm = visitors_llm()
 
     def run(cancel: threading.Event, on_record: OnRecord) -> Report:

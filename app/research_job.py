@@ -28,6 +28,7 @@ class ResearchJob:
     """A run, its records so far, and what came of it; `start` begins it."""
 
     trace: Path
+    parts: tuple[str, ...]  # of the plan, as far as it is known before the run says so
     max_steps: int
     cancel: threading.Event = field(default_factory=threading.Event)
     records: list[Record] = field(default_factory=list)
@@ -83,7 +84,7 @@ class ResearchJob:
     @property
     def strands(self) -> list[Strand]:
         """The sub-questions as they stand."""
-        found: list[Strand] = []
+        found = [Strand(part) for part in self.parts]
         for record in list(self.records):
             data = record.data
             if record.kind == "plan":

@@ -63,14 +63,18 @@ def _line(kind: str, data: dict[str, object]) -> str:
     return str(data["reason"]) if kind == "stop" else ""
 
 
-def report_parts(report: Report, settings: SearchSettings) -> None:
-    """The report: short answer, a section a part, disagreements, what lacks, where it looked, papers."""
+def report_head(report: Report) -> None:
+    """The question, how its report was made, and what was not done."""
     st.html(_STYLE + f'<p class="wf-question">{escape(report.question)}</p>')
     st.html(f'<p class="wf-kind">{escape(_how_made(report))}</p>')
-    for text in report.stopped:
-        st.warning(literal(text))
-    for text in report.degraded:
-        st.info(literal(text))
+    if report.stopped:
+        st.warning(literal(" ".join(report.stopped)))
+    if report.degraded:
+        st.info("  \n".join(literal(text) for text in report.degraded))
+
+
+def report_body(report: Report, settings: SearchSettings) -> None:
+    """Short answer, a section a part, disagreements, what lacks, where it looked, papers."""
     _block("Short answer", report.short_answer, report)
     for section in report.sections:
         note = section_note(section)

@@ -7,6 +7,7 @@ The trace is written as it happens; a run that was cancelled or killed goes on f
 
 from __future__ import annotations
 
+import importlib
 import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -118,6 +119,13 @@ def resume(
         return run.report(search(index, begun.question, _plainly(begun.settings)))
     finally:
         file.close()
+
+
+def prepare() -> None:
+    """Load what a run needs in the background: LlamaIndex takes seconds."""
+    threading.Thread(
+        target=importlib.import_module, args=("retrieval.research_workflow",), daemon=True
+    ).start()
 
 
 def planned(
