@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import streamlit as st
@@ -17,7 +18,7 @@ HOW_FAR = {
     "Usual": Limits(),
     "Thorough": Limits(max_steps=24, max_tokens=500_000, max_seconds=3600.0),
 }
-LINES_SHOWN = 6
+LINES_SHOWN, LINE_CHARACTERS = 6, 180
 
 _STYLE = """
 <style>
@@ -27,7 +28,7 @@ _STYLE = """
   background: color-mix(in srgb, currentColor 13%, transparent); font-variant-numeric: tabular-nums; }
 .wf-strand small { opacity: .78; display: block; }
 .wf-log { font-size: .84rem; opacity: .85; line-height: 1.45; margin: .2rem 0; overflow-wrap: anywhere; }
-.wf-log p { margin: 0 0 .25rem; }
+.wf-log p { margin: 0 0 .25rem; font-size: inherit; }
 </style>
 """
 
@@ -50,7 +51,8 @@ def progress(job: ResearchJob) -> None:
     ]
     st.html("".join(rows) or '<p class="wf-facts">Beginning</p>')
     lines = [line for record in job.records[-40:] if (line := _line(record.kind, record.data))]
-    shown = "".join(f"<p>{escape(line)}</p>" for line in lines[-LINES_SHOWN:])
+    latest = [textwrap.shorten(line, LINE_CHARACTERS, placeholder=" …") for line in lines]
+    shown = "".join(f"<p>{escape(line)}</p>" for line in latest[-LINES_SHOWN:])
     st.html(f'<div class="wf-log" aria-live="polite">{shown}</div>')
 
 

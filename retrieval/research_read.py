@@ -87,6 +87,7 @@ class Strand:
     useful: list[int] = field(default_factory=list)  # rows of papers that said something
     followed: set[int] = field(default_factory=set)  # rows whose references and likeness were
     looks: list[Look] = field(default_factory=list)
+    asked: set[str] = field(default_factory=set)  # gaps searched for
     gap: str = ""  # what the model found missing, to be searched for
     round: int = 0
     refusal: str = ""
@@ -167,6 +168,7 @@ class Reader:
             ways.append(("similar", names, self._alike(best, strand, allowed)))
         if strand.gap:
             ways.append(("gap", strand.gap, self._gap_rows(strand)))
+            strand.asked.add(strand.gap.casefold())
             strand.gap = ""
         rows = dict.fromkeys(row for _, _, found in ways for row in found if row not in strand.hits)
         chosen = self._nearest(strand, list(rows))
@@ -272,7 +274,8 @@ class Reader:
         notes = [Cited(check_sentence(d, papers, self.index.encoder), rows) for d in drafts]
         notes = [note for note in notes if note.sentence.supported]
         strand.notes += notes
-        strand.gap = _search_words(missing[1]) if missing else ""
+        lacks = _search_words(missing[1]) if missing else ""
+        strand.gap = "" if lacks.casefold() in strand.asked else lacks
         return list(dict.fromkeys(row for note in notes for row in note.cited_rows))
 
 

@@ -156,6 +156,8 @@ class Run:
     def _report(self) -> Report:
         assert self.plan is not None
         notes = [*self.degraded, *(note for strand in self.strands for note in strand.degraded)]
+        if self.trace.failure:
+            notes.append(self.trace.failure)
         if self.model is None:
             notes.append(
                 "Without a language model the papers are quoted: to plan freely, to put the parts together and "

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from indexer.errors import SourceError, StorageError
+from indexer.errors import SourceError
 
 VERSION = 1
 
@@ -53,6 +53,7 @@ class Trace:
         earlier: tuple[Record, ...] = (),
     ) -> None:
         self.records = list(earlier)
+        self.failure = ""
         self._file = file
         self._on_record = on_record
         self._lock = threading.RLock()
@@ -67,8 +68,7 @@ class Trace:
     def add(self, kind: str, **data: Any) -> None:
         """Write a record, unless the trace holds the same already, and tell of it.
 
-        Raises:
-            StorageError: the disk does not take it.
+        A disk that takes no more ends the file, not the run: `failure` says so.
         """
         with self._lock:
             data = json.loads(json.dumps(data))  # as it will be read
@@ -94,7 +94,8 @@ class Trace:
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as error:
-            raise StorageError(f"The trace cannot be written: {error}") from error
+            self._file = None
+            self.failure = f"The trace ends early, the disk took no more of it: {error}"
 
 
 def read_trace(path: Path) -> tuple[tuple[Record, ...], int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -15,16 +16,20 @@ from typing import Any
 
 import pytest
 
+from indexer.config import LLMConfig
 from indexer.errors import SourceError
 from indexer.store import Index, open_index
-from retrieval.errors import QueryError
+from retrieval.budget import Allowance
+from retrieval.errors import LLMBudgetExceeded, QueryError
 from retrieval.llm import LLM
 from retrieval.records import SearchFilters, SearchSettings, Sentence
 from retrieval.research import planned, research, resume
 from retrieval.research_plan import split
 from retrieval.research_records import Cited, Limits, Plan, Report
 from retrieval.research_report import report_markdown, report_row, searched_text
-from retrieval.research_trace import Record, read_trace
+from retrieval.research_run import Run
+from retrieval.research_trace import Record, Trace, read_trace
+from retrieval.search import search
 from retrieval.verify import Draft, check_sentence
 from tests.llm_server import KEY, LLMServer, Reply
 from tests.papers import PAPERS, build_small_index
@@ -162,6 +167,11 @@ def test_what_the_model_finds_missing_is_searched_for(small_index: Index) -> Non
         report = research(small_index, PARTS[0], llm=model(server), limits=Limits(max_steps=2))
     gaps = [look for look in report.looks if look.how == "gap"]
     assert [look.query for look in gaps] == ["positive feedback of jets"]
+    assert not any("positive feedback of jets" in text for text in report.not_found), (
+        "it was searched for"
+    )
+    with Scholar(PARTS[:1], missing="positive feedback of jets") as server:
+        report = research(small_index, PARTS[0], llm=model(server), limits=Limits(max_steps=1))
     assert any("positive feedback of jets" in text for text in report.not_found)
 
 
@@ -451,6 +461,20 @@ def test_the_trace_holds_the_run_and_reads_back(small_index: Index, tmp_path: Pa
         research(small_index, QUESTION, offline=True, trace=trace)
 
 
+def test_a_full_disk_ends_the_trace_and_not_the_run(small_index: Index) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("this system has no /dev/full")
+    with full.open("w") as file:
+        trace = Trace(file)
+        run = Run(small_index, trace, SearchSettings(), Limits(max_steps=1), None, None)
+        report = run.report(search(small_index, PARTS[0]))
+        assert report.sentences
+        assert any("disk took no more" in note for note in report.degraded)
+        with contextlib.suppress(OSError):
+            file.close()
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -490,3 +514,20 @@ def test_a_plan_can_be_had_alone(small_index: Index) -> None:
     with Scholar(PARTS) as server:
         assert planned(small_index, QUESTION, llm=model(server)).parts == tuple(PARTS)
     assert planned(small_index, QUESTION, offline=True) == Plan(tuple(PARTS), "rules")
+
+
+def test_calls_at_once_cannot_pass_an_allowance() -> None:
+    allowance = Allowance(LLMConfig(), max_tokens=1000)
+    first = allowance.reserve(300, 300)
+    waiting = threading.Thread(
+        target=lambda: allowance.settle(allowance.reserve(300, 300), 300, 300)
+    )
+    waiting.start()
+    allowance.settle(first, 50, 50)  # gives back what the other one waits for
+    waiting.join(10)
+    assert not waiting.is_alive()
+    assert allowance.tokens == 700
+    with pytest.raises(LLMBudgetExceeded, match="limit of 1,000 tokens"):
+        allowance.reserve(200, 101)
+    with pytest.raises(LLMBudgetExceeded, match="tokens"):
+        allowance.reserve(10, 10, share=0.6)
