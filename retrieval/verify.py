@@ -15,24 +15,11 @@ from functools import lru_cache
 
 from indexer.encoder import Encoder
 from indexer.records import Paper
-from retrieval.agreement import (
-    is_english,
-    name_problems,
-    polarity_problems,
-    stands,
-    unit_problems,
-)
+from retrieval.agreement import is_english, name_problems, stands
 from retrieval.entailment import SUPPORTED, entailment
-from retrieval.notation import (
-    DESIGNATION,
-    NUMBER_WORDS,
-    SIGN,
-    UNIT_POWER,
-    folded,
-    numbers,
-    numbers_in,
-    prepared,
-)
+from retrieval.notation import DESIGNATION, SIGN, folded, prepared
+from retrieval.polarity import polarity_problems
+from retrieval.quantities import quantity_problems
 from retrieval.records import Evidence, Sentence
 
 FEWEST_QUOTE_WORDS = 3
@@ -113,7 +100,6 @@ def _disagreements(
     own = _IN_WORDS.sub(" ", text)
     if not re.search(r"\w", own):
         return
-    yield from unit_problems(own, quotes)
     yield from name_problems(own, quotes, tuple(paper.text() for paper in cited), english=english)
     yield from polarity_problems(own, quotes)
 
@@ -185,14 +171,8 @@ def _citation_problems(
 def _number_problems(text: str, quotes: Sequence[str], cited: Sequence[Paper]) -> Iterator[str]:
     """Numbers must stand in the quotations; what has digits in its name, in the papers cited."""
     years = "|".join(str(paper.year) for paper in cited if paper.year) or "(?!)"
-    rest = UNIT_POWER.sub(" ", prepared(_IN_WORDS.sub(" ", text)))
-    rest = re.sub(rf"\((?:{years})\)", " ", rest)
-    quoted = set().union(*(numbers_in(quote) for quote in quotes))
-    words = {word for quote in quotes for word in _WORD.findall(quote.casefold())}
-    quoted |= {str(n) for n, word in enumerate(NUMBER_WORDS) if word in words}
-    for value, written in dict(numbers(DESIGNATION.sub(" ", rest))).items():
-        if value not in quoted:
-            yield f"the number {written} is not in the quoted evidence"
+    rest = re.sub(rf"\((?:{years})\)", " ", prepared(_IN_WORDS.sub(" ", text)))
+    yield from quantity_problems(rest, quotes)
     whole = [folded(paper.text()) for paper in cited]
     for designation in dict.fromkeys(m.rstrip(".+-") for m in DESIGNATION.findall(rest)):
         if cited and not quotes and not any(stands(designation, paper) for paper in whole):
