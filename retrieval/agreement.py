@@ -9,20 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
+from indexer import config
+from indexer.tokens import tokens
 from retrieval.notation import DESIGNATION, folded, is_unit, prepared
-from retrieval.tables import NameTable, facilities, objects
-
-# Words that stand for one another's place, so that having another one is saying another thing.
-_CLASSES = {
-    "part of a galaxy": "bulge halo disc|disk bar nucleus",
-    "waveband": "x-ray radio optical|visible infrared ultraviolet|uv gamma-ray millimetre|millimeter|submillimetre",
-    "compact object": "black|holes neutron|stars white|dwarfs",
-    "galaxy type": "spirals ellipticals lenticulars irregulars dwarfs",
-    "molecule": "water|h2o methane|ch4 ammonia|nh3 phosphine|ph3 co2",
-    "element": "carbon oxygen nitrogen iron magnesium helium lithium",
-}
+from retrieval.tables import NameTable, facilities, kinds, objects
 
 _ENGLISH = re.compile(r"\b(?:the|of|and|that|with|is|are|by|from|were|has|have)\b", re.IGNORECASE)
 _PROPER = re.compile(r"(?<![\w-])(?=\w*[A-Z])[A-Za-z][\w’']*(?:-\w+)*")
@@ -49,6 +41,18 @@ _EVERYDAY = frozenset(
         "iv",
     ]
 )
+# What a name may be besides a member of a closed class (data/kinds.csv, _PATTERNS).
+# "Perhaps" is a sentence's first word that only its capital makes a name: it is one if the evidence has another there.
+_OPEN = ("object", "facility", "other", "perhaps")
+_OBSERVES = re.compile(
+    r"(?:['’]s)? (?:spectr|image|map|photometr|data|observation|polarimetr|light curve|astrometr|survey|satellite|flew|saw"
+    r"|found|detected|discovered|measured|resolve|show|find|detect|discover|measure)"
+)
+_PATTERNS = (
+    ("spectral type", re.compile(r"(?<![\w-])[OBAFGKMLTY](?:[\s-]type)? (?:sub|super)?(?:dwarf|giant|star)s?\b")),
+    ("line", re.compile(r"(?<![\w-])(?:H|Ly|Pa|Br)[\s_-]?(?:alpha|beta|gamma|delta)\b")),
+    ("line", re.compile(r"\[?\b(?:He|C|N|O|Ne|Mg|Si|S|Ar|Ca|Fe|Na|Al|Ni) ?(?:I{1,3}|IV|VI{0,3}|IX|XI{0,3})\b\]?")),
+)
 
 
 def is_english(text: str) -> bool:
@@ -62,7 +66,7 @@ class _Name:
 
     key: str
     written: str
-    kind: str  # object, facility, other, or one of _CLASSES
+    kind: str  # object, facility, other, or a closed class
     forms: tuple[str, ...]  # all that a paper may call it
 
 
@@ -78,10 +82,16 @@ def name_problems(
     said = _names(text, papers, english=english)
     told = [name for quote in quotes for name in _names(quote, papers, english=True)]
     heads = [paper.split(". ")[0] for paper in papers]
+    yield from _from_another_quotation(text, said, quotes, papers)
     titles = {name.key for head in heads for name in _names(head, papers, english=True)}
-    known = {name.key for name in told} | titles
+    known = {name.key for name in told} | {key for key in titles if not _rivals(key, heads, papers)}
     for name in said:
-        if name.kind not in _CLASSES and not any(
+        if name.kind == "perhaps":
+            others = [n.written for n in told if n.key not in _keys(said) and n.kind in ("object", "facility")]
+            if others:
+                yield f"the quoted evidence is about {others[0]}, not {name.written}"
+            continue
+        if name.kind in _OPEN and not any(
             stands(form, paper) for form in name.forms for paper in whole
         ):
             if not _abbreviates(name.written, whole):
@@ -93,9 +103,39 @@ def name_problems(
             yield f"the quoted evidence is about {others[0]}, not {name.written}"
 
 
+def _rivals(key: str, heads: Sequence[str], papers: tuple[str, ...]) -> bool:
+    """Whether a title is of this and another object: then it does not say what a quotation is about."""
+    for head in heads:
+        named = [n for n in _names(head, papers, english=True) if n.kind in ("object", "other")]
+        own = [n for n in named if n.key == key]
+        if own and len(named) > 1 and re.search(r" (?:and|or|versus|vs) ", head):
+            return True
+    return False
+
+
+def _from_another_quotation(
+    text: str, said: Sequence[_Name], quotes: Sequence[str], papers: tuple[str, ...]
+) -> Iterator[str]:
+    """A sentence on one object whose words stand in the quotation on another one, one object in each."""
+    objects_said = [name for name in said if name.kind == "object"]
+    if len(objects_said) != 1 or len(quotes) < 2:
+        return
+    words = frozenset(tokens(text)) - frozenset(tokens(objects_said[0].written))
+    nearest = max(quotes, key=lambda quote: len(words & frozenset(tokens(quote))))
+    others = [
+        n
+        for n in _names(nearest, papers, english=True)
+        if n.kind in ("object", "other") and (n.key == objects_said[0].key or n.key not in _keys(said))
+    ]
+    if len(words & frozenset(tokens(nearest))) < max(2, len(words) / 2) or not others:
+        return
+    if objects_said[0].key not in _keys(others) and not any(stands(f, folded(nearest)) for f in objects_said[0].forms):
+        yield f"the quoted evidence is about {others[0].written}, not {objects_said[0].written}"
+
+
 def _alike(first: _Name, second: _Name) -> bool:
     """Whether one may stand where the other should: an object never stands for a facility."""
-    if first.kind in _CLASSES or second.kind in _CLASSES:
+    if first.kind not in _OPEN or second.kind not in _OPEN:
         return first.kind == second.kind
     return {first.kind, second.kind} != {"object", "facility"}
 
@@ -113,6 +153,8 @@ def _names(text: str, papers: tuple[str, ...], *, english: bool) -> list[_Name]:
     for match in list(DESIGNATION.finditer(rest)):
         written = match.group().rstrip(".+-")
         key = re.sub(r"[\W_]", "", folded(written))
+        if re.fullmatch(r"[a-ln-z]\d", key):
+            continue  # H0, S8: symbols
         found.append(_Name(key, written, "object", (written,)))
     for table, kind in tables:
         for mention in table.find(rest, case_matters=True):
@@ -133,18 +175,41 @@ def _without_twins(found: Sequence[_Name]) -> Iterator[_Name]:
 
 
 def _classed(text: str) -> Iterator[_Name]:
-    """The words of closed classes: a bulge is no halo, radio no X-ray."""
-    lower = text.casefold()
-    for kind, members in _CLASSES.items():
-        for member in members.split():
-            # "black|holes" is one name of two words, "disc|disk" two names of one thing
-            words = member.split("|")
-            two = member.endswith("s") and len(words) == 2
-            forms = (" ".join(words).rstrip("s"),) if two else tuple(w.rstrip("s") for w in words)
+    """What belongs to a closed class: a bulge is no halo, radio no X-ray, carbon dioxide no monoxide."""
+    pattern, members = _kinds()
+    for match in pattern.finditer(text):
+        for kind, forms in members[_member(match.group())]:
+            yield _Name(f"{kind}: {forms[0]}", match.group(), kind, forms)
+    for kind, pattern in _PATTERNS:
+        for match in pattern.finditer(text):
+            written = re.sub(r"[\s_-]|(?<=[a-z])s$", "", match.group()).casefold()
+            yield _Name(f"{kind}: {written}", match.group(), kind, (match.group(),))
+
+
+@cache
+def _kinds() -> tuple[re.Pattern[str], dict[str, list[tuple[str, tuple[str, ...]]]]]:
+    """A pattern of all members of data/kinds.csv, and of each the kinds that it belongs to."""
+    members: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+    for kind, rows in kinds():
+        for forms in rows:
             for form in forms:
-                if re.search(rf"(?<![\w-]){form.replace(' ', '[ -]')}s?\b", lower):
-                    yield _Name(f"{kind}: {member}", form, kind, forms)
-                    break
+                members.setdefault(_member(form), []).append((kind, forms))
+    forms_of_all = {form for _, rows in kinds() for forms in rows for form in forms}
+    written = "|".join(
+        re.escape(form).replace(r"\ ", "[ -]") if form[0].isupper() else _either_case(form)
+        for form in sorted(forms_of_all, key=len, reverse=True)
+    )
+    return re.compile(rf"(?<![\w-])(?:{written})s?(?![\w])(?! ?[IVX]+\b)"), members
+
+
+def _either_case(form: str) -> str:
+    head, tail = form[0], re.escape(form[1:]).replace(r"\ ", "[ -]")
+    return f"[{head.upper()}{head}]{tail}"
+
+
+def _member(written: str) -> str:
+    """A member's words without case, hyphens and plural."""
+    return re.sub(r"[ -]", "", written.casefold()).removesuffix("s")
 
 
 def _capitalised(text: str, papers: Sequence[str]) -> Iterator[_Name]:
@@ -155,12 +220,22 @@ def _capitalised(text: str, papers: Sequence[str]) -> Iterator[_Name]:
         if len(word) < 3 or word.lower() in _EVERYDAY or word.endswith("ian") or is_unit(word):
             continue
         first = not re.search(r"[^\W_]", re.split(r"[.!?:] ", text[: match.start()])[-1])
+        kind = "other"
         if first and capitals < 2 and not _is_proper(word, joined):
-            continue
+            if not _OBSERVES.match(text[match.end() :]) or word.lower() in _plain_words():
+                continue
+            kind = "perhaps"
         if not word[0].isupper() and capitals < 2:
             continue
         singular = word[:-1] if capitals >= 2 and word.endswith("s") else word
-        yield _Name(singular.casefold(), word, "other", (singular, word))
+        yield _Name(singular.casefold(), word, kind, (singular, word))
+
+
+@cache
+def _plain_words() -> frozenset[str]:
+    """Words that the starter corpus writes without a capital: none is a name because it begins a sentence."""
+    path = config.REPOSITORY / "data" / "starter.jsonl"
+    return frozenset(re.findall(r"(?<![\w-])[a-z]{3,}", path.read_text(encoding="utf-8")))
 
 
 def _is_proper(word: str, text: str) -> bool:

@@ -7,6 +7,7 @@ and negations are held to by rules (agreement.py), this by the rest.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,10 @@ from indexer.tokens import tokens
 SUPPORTED = 0.5  # from this probability on; fitted so by `wayfinder eval verification --calibrate`
 # encoder -> weights of cosine and shared words and the constant of the logistic, fitted by
 # `wayfinder eval verification --calibrate`
-CALIBRATION = {"all-MiniLM-L6-v2": (4.434, 6.643, -5.770)}
+CALIBRATION = {"all-MiniLM-L6-v2": (5.742, 6.068, -5.696)}
+
+# Numbers and powers are held to by rules, whatever their notation: no words to be shared.
+_QUANTITY = re.compile(r"\d+(?:\.\d+)?(?:e\d+)?$")
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ def likeness(
 ) -> Likeness:
     """Compare a sentence with its quotations: the nearest one's cosine, the words of all and of the titles."""
     vectors = encoder.encode([sentence, *quotes])
-    asked = set(tokens(sentence))
+    asked = {word for word in tokens(sentence) if not _QUANTITY.match(word)}
     held = {word for text in (*quotes, *titles) for word in tokens(text)}
     share = len(asked & held) / len(asked) if asked else 0.0
     return Likeness(float((vectors[1:] @ vectors[0]).max()), share)

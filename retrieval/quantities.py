@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from indexer.tokens import tokens
 from retrieval.notation import DESIGNATION, UNIT_POWER, numbers, prepared, reading, spread
-from retrieval.units import NO_UNIT, Unit, unit_at
+from retrieval.units import ONE_OF, SHARE, Unit, unit_at
 
 CONTEXT_WORDS = 5
 
@@ -27,7 +27,7 @@ _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 _WORDS: dict[str, float] = (
     {word: float(n) for n, word in enumerate(_CARDINALS)}
     | {word: 10.0 * n for n, word in enumerate(_TENS, 2)}
-    | {"hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9, "both": 2.0}
+    | {"hundred": 1e2, "thousand": 1e3, "million": 1e6, "billion": 1e9}
     | {"once": 1.0, "twice": 2.0, "double": 2.0, "doubled": 2.0, "thrice": 3.0, "triple": 3.0}
 )
 _SHARES = {"half": 0.5, "third": 1 / 3, "quarter": 0.25, "fifth": 0.2, "tenth": 0.1}
@@ -71,8 +71,9 @@ class Quantity:
     written: str
     unit: Unit
     in_words: bool = False
+    share: bool = False  # "half", "a third"
     times: bool = False  # "four times", "tenfold", "a factor of 4"
-    hedged: bool = False
+    hedged: bool = False  # or an error, which is rounded as its value is
     bound: int = 0  # -1 where it is an upper limit, 1 a lower one
     errors: tuple[float, ...] = ()
     before: frozenset[str] = frozenset()  # the stems of the words around it, up to the next number
@@ -87,6 +88,11 @@ def quantity_problems(text: str, quotes: Sequence[str]) -> Iterator[str]:
         same = [other for other in told if _agree(quantity, other)]
         if not same:
             yield from _missing(quantity, told)
+            continue
+        of_its_kind = [o for o in told if o.unit.dimensions == quantity.unit.dimensions]
+        same = [o for o in same if o in of_its_kind] or same
+        if quantity.unit.dimensions and of_its_kind and not any(o.unit.dimensions for o in same):
+            yield from _missing(quantity, told)  # 4 per cent is not the 4 of "z = 4"
             continue
         yield from _with_another_unit(quantity, same)
         yield from _with_another_error(quantity, same)
@@ -105,13 +111,10 @@ def _missing(quantity: Quantity, told: Sequence[Quantity]) -> Iterator[str]:
     if not quantity.in_words:
         yield f"the number {quantity.written} is not in the quoted evidence"
         return
-    if quantity.values[0] == 1:
-        return
     for other in told:
-        if other.values[0] == 1 and other.in_words:
-            continue
         counted = not other.unit.dimensions and quantity.after & other.after
-        if (quantity.times and other.times) or (counted and not quantity.times | other.times):
+        alike = (quantity.times and other.times) or (quantity.share and other.share)
+        if alike or (counted and not quantity.times | other.times):
             yield f"the evidence has {other.written}, not {quantity.written}"
             return
 
@@ -142,10 +145,12 @@ def _with_another_error(quantity: Quantity, same: Sequence[Quantity]) -> Iterato
 def _exchanged(said: Sequence[Quantity], told: Sequence[Sequence[Quantity]]) -> Iterator[str]:
     """Two numbers that have changed places: each stands in the words that the evidence has round the other."""
     for quoted in told:
-        places = [(q, o) for q in said for o in quoted if _agree(q, o)]
+        places = [(q, o) for q in said if said.count(q) == 1 for o in quoted if _agree(q, o)]
         for i, (first, its) in enumerate(places):
             for second, others in places[i + 1 :]:
-                if first is second or its is others or its.unit.dimensions != others.unit.dimensions:
+                if first.values[0] == second.values[0] or its.values[0] == others.values[0]:
+                    continue
+                if its.unit.dimensions != others.unit.dimensions:
                     continue
                 for side in ("before", "after"):
                     mine, yours = _distinct(getattr(first, side), getattr(second, side))
@@ -212,8 +217,11 @@ def quantities(text: str) -> tuple[Quantity, ...]:
     found = [(match.start(), match.end(), value, False) for match, value in reading(whole)]
     taken = [(start, end) for start, end, _, _ in found]
     for match in _IN_WORDS.finditer(whole):
+        if match.group().lower() == "one":
+            continue  # "a hot one and a cool one" counts nothing
         if not any(start < match.end() and match.start() < end for start, end in taken):
             found += [(match.start(), match.end(), value, True) for value in _from_words(match)[:1]]
+    found += [(m.start(), m.end() - 1, 1.0, True) for m in ONE_OF.finditer(whole)]
     found.sort()
     return tuple(
         _quantity(rest, found[i - 1][1] if i else 0, item, found[i + 1][0] if i + 1 < len(found) else len(rest))
@@ -228,18 +236,20 @@ def _quantity(text: str, begins: int, item: tuple[int, int, float, bool], ends: 
     written = text[start:end].strip()
     bound = _BOUND.search(head)
     direction = (1 if bound["lower"] else -1) if bound and not _DENIED.search(head) else 0
+    is_error = head.rstrip().endswith(("/", "±", "+", "_", "/-", "+-"))
     share = in_words and written.lower().split()[-1] in _SHARES
     return Quantity(
-        values=(value, 100 * value) if share else (
+        values=(value,) if share else (
             value,
-            *_scaled(value, written, tail, error=head.endswith(("/", "±", "+", "_", "/-", "+-"))),
+            *_scaled(value, written, tail, error=is_error),
         ),
         written=written,
-        unit=NO_UNIT if share else unit_at(text, end),
+        unit=SHARE if share else unit_at(text, end),
         in_words=in_words,
+        share=share,
         times=bool(_TIMES.match(tail) or re.search(r"factors? of (?:about |~ ?)?$", head))
         or written.lower() in ("twice", "thrice", "double", "triple"),
-        hedged=bool(_HEDGE.search(head)),
+        hedged=is_error or bool(_HEDGE.search(head)),
         bound=direction,
         errors=_errors(tail),
         before=frozenset(tokens(" ".join(re.split(r"[.;:] ", before)[-1].split()[-CONTEXT_WORDS:]))),

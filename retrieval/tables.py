@@ -159,6 +159,16 @@ def facilities() -> NameTable:
     )
 
 
+@cache
+def kinds() -> tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]:
+    """Closed classes whose members stand for one another's place, data/kinds.csv: each with its members' words."""
+    with (config.REPOSITORY / "data" / "kinds.csv").open(encoding="utf-8", newline="") as stream:
+        return tuple(
+            (row["kind"], tuple(tuple(member.split("|")) for member in _split(row["members"])))
+            for row in csv.DictReader(stream)
+        )
+
+
 def _read(path: Path) -> list[dict[str, str]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-_PREFIXES = {"": 1.0, "T": 1e12, "G": 1e9, "M": 1e6, "k": 1e3, "c": 1e-2, "m": 1e-3, "µ": 1e-6, "μ": 1e-6, "u": 1e-6, "n": 1e-9}
+_PREFIXES = {"": 1.0, "E": 1e18, "P": 1e15, "T": 1e12, "G": 1e9, "M": 1e6, "k": 1e3, "c": 1e-2, "m": 1e-3, "µ": 1e-6, "μ": 1e-6, "u": 1e-6, "n": 1e-9}
 _PARSEC, _YEAR = 3.0857e16, 3.15576e7
 # unit -> dimension, in base units, the prefixes that it is written with
 _PREFIXED: dict[str, tuple[str, float, str]] = {
@@ -19,7 +19,7 @@ _PREFIXED: dict[str, tuple[str, float, str]] = {
     "yr": ("time", _YEAR, "kMG"),
     "s": ("time", 1.0, "mµμn"),
     "Hz": ("frequency", 1.0, "kMGT"),
-    "eV": ("energy", 1.602e-19, "kMGT"),
+    "eV": ("energy", 1.602e-19, "kMGTPE"),
     "erg": ("energy", 1e-7, ""),
     "J": ("energy", 1.0, ""),
     "W": ("power", 1.0, ""),
@@ -76,6 +76,7 @@ class Unit:
 
 
 NO_UNIT = Unit((), 1.0, "")
+SHARE = Unit((("share", 1),), 1.0, "parts of one")
 
 _PREFIX_PATTERN = "|".join(
     f"[{prefixes}]?{unit}" if prefixes else unit for unit, (_, _, prefixes) in _PREFIXED.items()
@@ -88,11 +89,13 @@ _NAME_PATTERN = "|".join(
 # Longest first is not needed: each must end at the end of a word.
 _ONE = rf"(?:{_NAME_PATTERN}|{_PREFIX_PATTERN})(?:(?<=%)|(?<=°)|(?![\w]))"
 _UNIT = re.compile(
-    rf"(?P<first>{_ONE})(?P<power>\^?-?[1-6](?![\w.]))?(?P<rest>(?:\s?/\s?{_ONE}(?:\^?[1-6](?![\w.]))?|[ .·]{_ONE}\s?\^?-[1-6](?![\w.])){{0,3}})"
+    rf"(?P<first>{_ONE})(?P<power>\^?-?[1-6](?!\w|\.\d))?(?P<rest>(?:\s?/\s?{_ONE}(?:\^?[1-6](?!\w|\.\d))?|[ .·]{_ONE}\s?\^?-[1-6](?!\w|\.\d)){{0,3}})"
 )
-_MORE = re.compile(rf"(?P<slash>/)?\s?(?P<unit>{_ONE})\s?\^?(?P<power>-?[1-6])?(?![\w.])")
+_MORE = re.compile(rf"(?P<slash>/)?\s?(?P<unit>{_ONE})\s?\^?(?P<power>-?[1-6])?(?!\w|\.\d)")
+_PER = re.compile(rf"(?: of [a-z]+)? (?:per|a|each) (?P<unit>{_ONE})")  # "740 solar masses of stars per year"
+ONE_OF = re.compile(rf"(?<![\w-])(?:an?|one) (?=(?:{_NAME_PATTERN})(?!\w))")  # "a metre", not "a m"
 _UP_TO_UNIT = re.compile(
-    r"(?:\^?[({]*\+ ?\d[\d.]*[)}]*\s?[_/,;]?\s?[({]*- ?\d[\d.]*[)}]*)?"
+    r"(?:\s?\^?[({]*\+ ?\d[\d.]*[)}]*\s?[_/,;]?\s?[({]*- ?\d[\d.]*[)}]*)?"
     r"(?:\s?(?:±|-|to|and|or|,)\s?[-+]?\d[\d.,]*(?: ?\([a-z]+\.?\))?)*\)?(?: ?x ?10\^? ?\(?-?\d+\)?)?[\s-]?"
 )
 _SPECTRAL_TYPE = re.compile(r"[KGT][\s-](?:dwarf|giant|subgiant|supergiant|star|type)")
@@ -105,7 +108,9 @@ def unit_at(text: str, end: int) -> Unit:
     match = _UNIT.match(text, begins)
     if match is None or _SPECTRAL_TYPE.match(text, begins):
         return NO_UNIT
-    return _unit(match["first"], int((match["power"] or "1").lstrip("^")), match["rest"])
+    per = _PER.match(text, match.end())
+    rest = match["rest"] + (f"/{per['unit']}" if per else "")
+    return _unit(match["first"], int((match["power"] or "1").lstrip("^")), rest)
 
 
 @lru_cache(maxsize=1024)
