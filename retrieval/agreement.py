@@ -248,15 +248,22 @@ def _is_proper(word: str, text: str) -> bool:
 
 def stands(name: str, whole: str) -> bool:
     """Whether a name stands in folded text: M 31 as M31 but not within M310; b and c as planet c."""
-    parts = re.findall(r"[^\W\d_]+|\d+", folded(name))
+    pattern, parts = _standing(name)
+    return all(part in whole for part in parts) and bool(parts) and bool(pattern.search(whole))
+
+
+@lru_cache(maxsize=4096)
+def _standing(name: str) -> tuple[re.Pattern[str], tuple[str, ...]]:
+    """The pattern that finds a name in folded text, and the parts that must be there."""
+    parts = tuple(re.findall(r"[^\W\d_]+|\d+", folded(name)))
     if not parts:
-        return False
+        return re.compile("(?!)"), ()
     after = r"(?!\d|\.\d)" if parts[-1].isdigit() else r"(?:s|es)?(?![^\W_])"
     between = r"[\s._+*^~=-]*"
     pattern = between.join(parts)
     if len(parts) > 1 and re.fullmatch("[b-h]", parts[-1]) and parts[-2].isdigit():
         pattern = between.join(parts[:-1]) + rf"\s?(?:[b-h],? (?:and )?)*{parts[-1]}"
-    return bool(re.search(r"(?<![^\W_])" + pattern + after, whole))
+    return re.compile(r"(?<![^\W_])" + pattern + after), parts
 
 
 def _abbreviates(word: str, whole: Sequence[str]) -> bool:

@@ -16,7 +16,7 @@ from functools import lru_cache
 from indexer.encoder import Encoder
 from indexer.records import Paper
 from retrieval.agreement import is_english, name_problems, stands
-from retrieval.entailment import SUPPORTED, entailment
+from retrieval.entailment import SUPPORTED, begun
 from retrieval.notation import DESIGNATION, SIGN, folded, prepared
 from retrieval.polarity import polarity_problems
 from retrieval.quantities import quantity_problems
@@ -69,6 +69,10 @@ def check_sentence(
     own_words = _MARK.sub(" ", text)
     for quote in found:
         own_words = own_words.replace(f"“{quote}”", " ")
+    waiting = None
+    if found and encoder is not None:
+        titles = [paper.plain_title for paper in cited]
+        waiting = begun(own_words.strip(), found, encoder, titles)
     problems = [
         *_citation_problems(draft, citations, evidence, len(papers)),
         *_number_problems(own_words, found, cited),
@@ -78,9 +82,7 @@ def check_sentence(
     if found:
         english = encoder is not None or is_english(own_words)
         problems += _disagreements(own_words, found, cited, english=english)
-        if encoder is not None:
-            titles = [paper.plain_title for paper in cited]
-            score = entailment(own_words.strip(), found, encoder, titles)
+        score = waiting() if waiting is not None else None
         if score is not None and score < SUPPORTED and not problems:
             problems.append("the quoted evidence does not speak of what it says")
     return Sentence(
