@@ -49,9 +49,17 @@ _OBSERVES = re.compile(
     r"|found|detected|discovered|measured|resolve|show|find|detect|discover|measure)"
 )
 _PATTERNS = (
-    ("spectral type", re.compile(r"(?<![\w-])[OBAFGKMLTY](?:[\s-]type)? (?:sub|super)?(?:dwarf|giant|star)s?\b")),
+    (
+        "spectral type",
+        re.compile(r"(?<![\w-])[OBAFGKMLTY](?:[\s-]type)? (?:sub|super)?(?:dwarf|giant|star)s?\b"),
+    ),
     ("line", re.compile(r"(?<![\w-])(?:H|Ly|Pa|Br)[\s_-]?(?:alpha|beta|gamma|delta)\b")),
-    ("line", re.compile(r"\[?\b(?:He|C|N|O|Ne|Mg|Si|S|Ar|Ca|Fe|Na|Al|Ni) ?(?:I{1,3}|IV|VI{0,3}|IX|XI{0,3})\b\]?")),
+    (
+        "line",
+        re.compile(
+            r"\[?\b(?:He|C|N|O|Ne|Mg|Si|S|Ar|Ca|Fe|Na|Al|Ni) ?(?:I{1,3}|IV|VI{0,3}|IX|XI{0,3})\b\]?"
+        ),
+    ),
 )
 
 
@@ -87,7 +95,11 @@ def name_problems(
     known = {name.key for name in told} | {key for key in titles if not _rivals(key, heads, papers)}
     for name in said:
         if name.kind == "perhaps":
-            others = [n.written for n in told if n.key not in _keys(said) and n.kind in ("object", "facility")]
+            others = [
+                n.written
+                for n in told
+                if n.key not in _keys(said) and n.kind in ("object", "facility")
+            ]
             if others:
                 yield f"the quoted evidence is about {others[0]}, not {name.written}"
             continue
@@ -125,11 +137,14 @@ def _from_another_quotation(
     others = [
         n
         for n in _names(nearest, papers, english=True)
-        if n.kind in ("object", "other") and (n.key == objects_said[0].key or n.key not in _keys(said))
+        if n.kind in ("object", "other")
+        and (n.key == objects_said[0].key or n.key not in _keys(said))
     ]
     if len(words & frozenset(tokens(nearest))) < max(2, len(words) / 2) or not others:
         return
-    if objects_said[0].key not in _keys(others) and not any(stands(f, folded(nearest)) for f in objects_said[0].forms):
+    if objects_said[0].key not in _keys(others) and not any(
+        stands(f, folded(nearest)) for f in objects_said[0].forms
+    ):
         yield f"the quoted evidence is about {others[0].written}, not {objects_said[0].written}"
 
 

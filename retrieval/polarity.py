@@ -49,18 +49,51 @@ _COMPARES = re.compile(
 )
 _SOONER_OR_LATER = re.compile(r"\b(?:earlier|later|sooner|first)\b")
 # "more common" is more of it, "more massive" is more massive
-_DEGREE = re.compile(r"\b(?P<more>more|less) (?P<what>[a-z-]+(?:ive|ed|ful|ous|ic|al|ant|ent|able|ible|ly|ish|on|en))\b")
+_DEGREE = re.compile(
+    r"\b(?P<more>more|less) (?P<what>[a-z-]+(?:ive|ed|ful|ous|ic|al|ant|ent|able|ible|ly|ish|on|en))\b"
+)
 _OF_NUMBER = re.compile(r"frequent|common|numerous|abundant|often|prevalent|plentiful")
-_ASIDE = re.compile(r"(?:,? (?:but|and|though) not|, (?:without|not)) (?P<what>[\w -]{1,30})(?:,|(?=\.|$))")
+_ASIDE = re.compile(
+    r"(?:,? (?:but|and|though) not|, (?:without|not)) (?P<what>[\w -]{1,30})(?:,|(?=\.|$))"
+)
 _BEGINS_WITH_NOT = re.compile(r"^not\b")
-_IDLE = frozenset("the a an of is are was were be it them they ones one that those this these do does did by as seen".split())
+_IDLE = frozenset(
+    [
+        "the",
+        "a",
+        "an",
+        "of",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "it",
+        "them",
+        "they",
+        "ones",
+        "one",
+        "that",
+        "those",
+        "this",
+        "these",
+        "do",
+        "does",
+        "did",
+        "by",
+        "as",
+        "seen",
+    ]
+)
 
 
 @cache
 def _opposites() -> tuple[re.Pattern[str], dict[str, tuple[int, int]]]:
     """A pattern of all words of data/opposites.csv, and of each its scale and its end, -1 or 1."""
     ends: dict[str, tuple[int, int]] = {}
-    with (config.REPOSITORY / "data" / "opposites.csv").open(encoding="utf-8", newline="") as stream:
+    with (config.REPOSITORY / "data" / "opposites.csv").open(
+        encoding="utf-8", newline=""
+    ) as stream:
         for scale, row in enumerate(csv.DictReader(stream)):
             for end, column in ((-1, "low"), (1, "high")):
                 for word in row[column].split(";"):
@@ -116,12 +149,16 @@ class Clause:
         found: dict[int, dict[str, set[int]]] = {}
         for match in pattern.finditer(plain):
             scale, end = _scale_of(match.group().lower())
-            following = tokens(plain[match.end() : match.end() + 30].replace("·", " ").split(",")[0])[:1]
+            following = tokens(
+                plain[match.end() : match.end() + 30].replace("·", " ").split(",")[0]
+            )[:1]
             noun = following[0] if following and re.match(r" \w", plain[match.end() :]) else ""
             found.setdefault(scale, {}).setdefault(noun, set()).add(end)
         for match in _DEGREE.finditer(self.text):
             scale, noun = (0, "") if _OF_NUMBER.match(match["what"]) else (-1, match["what"])
-            found.setdefault(scale, {}).setdefault(noun, set()).add(1 if match["more"] == "more" else -1)
+            found.setdefault(scale, {}).setdefault(noun, set()).add(
+                1 if match["more"] == "more" else -1
+            )
         return found
 
     @cached_property
@@ -231,7 +268,9 @@ def _turned(clause: Clause, other: Clause) -> bool:
     turns = clause.negations + other.negations + len(prefixed) + _put_aside(clause, other)
     if not prefixed:
         turns += sum(
-            _opposed(ends, other.ends[scale]) for scale, ends in clause.ends.items() if scale in other.ends
+            _opposed(ends, other.ends[scale])
+            for scale, ends in clause.ends.items()
+            if scale in other.ends
         )
     return (turns + _changed_places(clause, other)) % 2 == 1
 
@@ -251,7 +290,9 @@ def _put_aside(clause: Clause, other: Clause) -> bool:
     """Whether a clause "not by B" meets "A rather than B": both deny the same."""
     if not _BEGINS_WITH_NOT.match(clause.text) or other.sides is None or other.sides[0] != "rather":
         return False
-    return bool(clause.words & _clause(" ".join(re.split("rather than|instead of", other.text)[1:])).words)
+    return bool(
+        clause.words & _clause(" ".join(re.split("rather than|instead of", other.text)[1:])).words
+    )
 
 
 def _changed_places(clause: Clause, other: Clause) -> bool:
@@ -289,7 +330,11 @@ def _other_end(clause: Clause, near: Clause, evidence: Sequence[Clause]) -> Clau
     """A clause of the evidence with the other end of a scale, where none has the clause's own end."""
     for scale, nouns in clause.ends.items():
         end = set().union(*nouns.values())
-        theirs = [(other, set().union(*other.ends[scale].values())) for other in evidence if scale in other.ends]
+        theirs = [
+            (other, set().union(*other.ends[scale].values()))
+            for other in evidence
+            if scale in other.ends
+        ]
         if len(end) == 2 or scale in near.ends or any(end & ends for _, ends in theirs):
             continue
         for other, _ in theirs:

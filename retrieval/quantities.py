@@ -14,16 +14,34 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from indexer.tokens import tokens
-from retrieval.notation import DESIGNATION, UNIT_POWER, numbers, prepared, reading, spread
+from retrieval.notation import DESIGNATION, UNIT_POWER, prepared, reading, spread
 from retrieval.units import ONE_OF, SHARE, Unit, unit_at
 
 CONTEXT_WORDS = 5
 
-_CARDINALS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_CARDINALS = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _WORDS: dict[str, float] = (
     {word: float(n) for n, word in enumerate(_CARDINALS)}
     | {word: 10.0 * n for n, word in enumerate(_TENS, 2)}
@@ -57,7 +75,9 @@ _BOUND = re.compile(
     r"\s?(?:an? |the |about |some |z ?[=~]? ?)*$",
     re.IGNORECASE,
 )
-_DENIED = re.compile(r"\b(?:not|no|rule[sd]? out|exclud\w+|reject\w*|without|never)\b", re.IGNORECASE)
+_DENIED = re.compile(
+    r"\b(?:not|no|rule[sd]? out|exclud\w+|reject\w*|without|never)\b", re.IGNORECASE
+)
 _SPACED = re.compile(r"(?<![\d.,^])\d{1,3}(?: \d{3})+(?![\d.])")
 _HALF_OF_RANGE = re.compile(r"^ ?(?:-|–|to|and) ?\d[\d.]* ?x ?10\^? ?\(?(?P<power>-?\d+)")
 _POWER_AFTER_ERRORS = re.compile(r"^[)}\s]*x ?10\^? ?\(?(?P<power>-?\d+)")
@@ -135,7 +155,9 @@ def _with_another_error(quantity: Quantity, same: Sequence[Quantity]) -> Iterato
         return
     for other in given:
         pairs = list(zip(quantity.errors, other.errors, strict=False))
-        if all(_rounds_to(mine, theirs, least_digits=1) or mine == theirs for mine, theirs in pairs):
+        if all(
+            _rounds_to(mine, theirs, least_digits=1) or mine == theirs for mine, theirs in pairs
+        ):
             return
         if quantity.unit.dimensions and quantity.unit != other.unit:
             return  # converted: the value says enough
@@ -161,7 +183,9 @@ def _exchanged(said: Sequence[Quantity], told: Sequence[Sequence[Quantity]]) -> 
                         return
 
 
-def _distinct(first: frozenset[str], second: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
+def _distinct(
+    first: frozenset[str], second: frozenset[str]
+) -> tuple[frozenset[str], frozenset[str]]:
     return first - second, second - first
 
 
@@ -224,7 +248,12 @@ def quantities(text: str) -> tuple[Quantity, ...]:
     found += [(m.start(), m.end() - 1, 1.0, True) for m in ONE_OF.finditer(whole)]
     found.sort()
     return tuple(
-        _quantity(rest, found[i - 1][1] if i else 0, item, found[i + 1][0] if i + 1 < len(found) else len(rest))
+        _quantity(
+            rest,
+            found[i - 1][1] if i else 0,
+            item,
+            found[i + 1][0] if i + 1 < len(found) else len(rest),
+        )
         for i, item in enumerate(found)
     )
 
@@ -239,7 +268,9 @@ def _quantity(text: str, begins: int, item: tuple[int, int, float, bool], ends: 
     is_error = head.rstrip().endswith(("/", "±", "+", "_", "/-", "+-"))
     share = in_words and written.lower().split()[-1] in _SHARES
     return Quantity(
-        values=(value,) if share else (
+        values=(value,)
+        if share
+        else (
             value,
             *_scaled(value, written, tail, error=is_error),
         ),
@@ -252,7 +283,9 @@ def _quantity(text: str, begins: int, item: tuple[int, int, float, bool], ends: 
         hedged=is_error or bool(_HEDGE.search(head)),
         bound=direction,
         errors=_errors(tail),
-        before=frozenset(tokens(" ".join(re.split(r"[.;:] ", before)[-1].split()[-CONTEXT_WORDS:]))),
+        before=frozenset(
+            tokens(" ".join(re.split(r"[.;:] ", before)[-1].split()[-CONTEXT_WORDS:]))
+        ),
         after=frozenset(tokens(" ".join(re.split(r"[.;:,] ", after)[0].split()[:CONTEXT_WORDS]))),
     )
 
@@ -275,7 +308,9 @@ def _errors(tail: str) -> tuple[float, ...]:
     found: list[float] = []
     while match := _ERRORS.match(tail):
         written = (
-            [match["both"]] if match["both"] else [match["plus"] or match["plus_second"], match["minus"] or match["minus_first"]]
+            [match["both"]]
+            if match["both"]
+            else [match["plus"] or match["plus_second"], match["minus"] or match["minus_first"]]
         )
         try:
             found += [float(error.strip(" .")) for error in written]

@@ -10,7 +10,21 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-_PREFIXES = {"": 1.0, "E": 1e18, "P": 1e15, "T": 1e12, "G": 1e9, "M": 1e6, "k": 1e3, "c": 1e-2, "m": 1e-3, "µ": 1e-6, "μ": 1e-6, "u": 1e-6, "n": 1e-9}
+_PREFIXES = {
+    "": 1.0,
+    "E": 1e18,
+    "P": 1e15,
+    "T": 1e12,
+    "G": 1e9,
+    "M": 1e6,
+    "k": 1e3,
+    "c": 1e-2,
+    "m": 1e-3,
+    "µ": 1e-6,
+    "μ": 1e-6,
+    "u": 1e-6,
+    "n": 1e-9,
+}
 _PARSEC, _YEAR = 3.0857e16, 3.15576e7
 # unit -> dimension, in base units, the prefixes that it is written with
 _PREFIXED: dict[str, tuple[str, float, str]] = {
@@ -92,7 +106,9 @@ _UNIT = re.compile(
     rf"(?P<first>{_ONE})(?P<power>\^?-?[1-6](?!\w|\.\d))?(?P<rest>(?:\s?/\s?{_ONE}(?:\^?[1-6](?!\w|\.\d))?|[ .·]{_ONE}\s?\^?-[1-6](?!\w|\.\d)){{0,3}})"
 )
 _MORE = re.compile(rf"(?P<slash>/)?\s?(?P<unit>{_ONE})\s?\^?(?P<power>-?[1-6])?(?!\w|\.\d)")
-_PER = re.compile(rf"(?: of [a-z]+)? (?:per|a|each) (?P<unit>{_ONE})")  # "740 solar masses of stars per year"
+_PER = re.compile(
+    rf"(?: of [a-z]+)? (?:per|a|each) (?P<unit>{_ONE})"
+)  # "740 solar masses of stars per year"
 ONE_OF = re.compile(rf"(?<![\w-])(?:an?|one) (?=(?:{_NAME_PATTERN})(?!\w))")  # "a metre", not "a m"
 _UP_TO_UNIT = re.compile(
     r"(?:\s?\^?[({]*\+ ?\d[\d.]*[)}]*\s?[_/,;]?\s?[({]*- ?\d[\d.]*[)}]*)?"
