@@ -39,6 +39,7 @@ from app.options import (
     SinceOption,
     UntilOption,
 )
+from app.progress import writing
 from app.terminal import JsonOption, QuietOption, index_directory, out, say
 from indexer.errors import QueryError, SourceError, WayfinderError
 from indexer.store import Index
@@ -283,16 +284,19 @@ def ask(
     if thread is not None:
         question = made_whole(question, thread, None if offline else configured_llm())
         say(f"Read as: {question}")
-    answer = ask_question(
-        _open(index, quiet),
-        question,
-        settings,
-        offline=offline,
-        style=wording,
-        kind=kind,
-        thread=thread,
-        checking=Checking(repair=repair, drop=drop_unsupported),
-    )
+    opened = _open(index, quiet)
+    with writing(quiet=quiet) as on_event:
+        answer = ask_question(
+            opened,
+            question,
+            settings,
+            offline=offline,
+            style=wording,
+            kind=kind,
+            thread=thread,
+            checking=Checking(repair=repair, drop=drop_unsupported),
+            on_event=on_event,
+        )
     _say_understood(answer.search)
     if answer.usage.model:
         say(f"Written by {answer.usage.text}")

@@ -150,6 +150,8 @@ def _ask_showing_stages(
                     label=f"Reading the {len(event.search.hits)} best of {event.search.n_candidates:,} papers"
                 )
                 growing.papers = event.search.hits
+            if event.words:
+                growing.writing(event.words)
             if event.sentence is not None:
                 status.update(label="Writing, and checking each sentence against its papers")
                 growing.add(event.sentence)

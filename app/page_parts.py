@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import html
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -41,6 +42,8 @@ _STYLE = """
 .wf-cite:hover, .wf-cite:focus { background: color-mix(in srgb, currentColor 28%, transparent); outline: 2px solid currentColor; }
 .wf-doubt { text-decoration: underline dotted color-mix(in srgb, currentColor 40%, #c2410c) .12em; text-underline-offset: .22em; }
 .wf-why { font: .84rem/1.4 'Source Sans', sans-serif; color: color-mix(in srgb, currentColor 45%, #c2410c); margin-left: .3rem; }
+.wf-unchecked { opacity: .5; }
+.wf-unchecked small { font: .78rem/1 'Source Sans', sans-serif; margin-left: .4rem; }
 .wf-paper { overflow-wrap: anywhere; scroll-margin-top: 4rem; }
 .wf-paper h3 { font-size: 1.08rem; font-weight: 600; line-height: 1.35; margin: 0; padding: 0; }
 .wf-paper .n { opacity: .7; margin-right: .45rem; font-variant-numeric: tabular-nums; }
@@ -56,6 +59,7 @@ _STYLE = """
 </style>
 """
 
+SECONDS_BETWEEN_WORDS = 0.1
 _CHIP = {"narrows": "only {}", "boosts": "prefer {}", "first": "first {}"}
 _MODES: dict[Mode, str] = {"hybrid": "Both", "dense": "Meaning", "lexical": "Words"}
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+.!|~$<>:^=&-])")
@@ -261,12 +265,25 @@ class GrowingAnswer:
     def __init__(self) -> None:
         self.papers: Sequence[Hit] = ()
         self._sentences: list[Sentence] = []
+        self._shown = 0.0  # when words were last drawn
         self._place = st.empty()
 
     def add(self, sentence: Sentence) -> None:
         """Show one more sentence."""
         self._sentences.append(sentence)
         self._place.html(paragraphs(self._sentences, self.papers, by_paper=False))
+
+    def writing(self, words: str) -> None:
+        """Show, greyed, what there is of the next sentence; at most ten times a second."""
+        now = time.monotonic()
+        if now - self._shown >= SECONDS_BETWEEN_WORDS:
+            self._shown = now
+            checked = _paragraphs(self._sentences, self.papers, by_paper=False)
+            self._place.html(f"{checked}{_unchecked(words)}")
+
+
+def _unchecked(words: str) -> str:
+    return f'<p class="wf-answer wf-unchecked">{escape(words)}<small>being checked</small></p>'
 
 
 def answer(answer: Answer) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -16,8 +17,10 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from indexer.build import Progress as Report
+from retrieval.writing import AnswerEvent, OnEvent
 
 SECONDS_BETWEEN_LINES = 10.0
 
@@ -32,6 +35,22 @@ def reporting(*, quiet: bool = False) -> Iterator[Report]:
             yield _BarReport(bars)
     else:
         yield _LineReport()
+
+
+@contextmanager
+def writing(*, quiet: bool = False) -> Iterator[OnEvent]:
+    """Give an `on_event` that shows, on a terminal, the words being written until they are checked."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda event: None
+        return
+    with Live(console=Console(stderr=True), transient=True, refresh_per_second=10) as live:
+        yield lambda event: live.update(_unchecked(event))
+
+
+def _unchecked(event: AnswerEvent) -> Text:
+    """The words without what would steer a terminal, dimmed."""
+    words = "".join(c for c in event.words if c.isprintable())
+    return Text(f"{words} … being checked" if words else f"{event.stage} …", style="dim")
 
 
 def _bars() -> Progress:

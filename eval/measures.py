@@ -9,7 +9,7 @@ import ir_measures
 import numpy as np
 import numpy.typing as npt
 from ir_measures import RR, Judged, R, Success, nDCG
-from scipy.stats import bootstrap, permutation_test
+from scipy.stats import binomtest, bootstrap, permutation_test
 
 SINGLE = (Success @ 1, Success @ 10, Success @ 100, RR @ 10)
 MULTI = (nDCG @ 10, R @ 100, RR @ 10, Judged @ 10)
@@ -24,7 +24,7 @@ Values = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over questions with its 95 % bootstrap interval."""
+    """A mean over questions with its 95 % interval: bootstrap, or Wilson for a share."""
 
     mean: float
     low: float
@@ -54,6 +54,16 @@ def estimate(values: Values) -> Estimate:
         rng=np.random.default_rng(SEED),
     ).confidence_interval
     return Estimate(mean, float(interval.low), float(interval.high), len(values))
+
+
+def share(values: Sequence[bool]) -> Estimate:
+    """Return the share that is true with its Wilson score interval, which is no point where all are true."""
+    if not values:
+        return Estimate(float("nan"), 0.0, 1.0, 0)
+    interval = binomtest(sum(values), len(values)).proportion_ci(method="wilson")
+    return Estimate(
+        sum(values) / len(values), float(interval.low), float(interval.high), len(values)
+    )
 
 
 def paired_p_value(first: Values, second: Values) -> float:

@@ -1,10 +1,11 @@
-"""What Wayfinder adds to the model's own time: searching, checking sentences, quoting.
+"""What Wayfinder adds to the model's own time: searching, checking sentences, quoting, the first word shown.
 
 wayfinder eval overhead --index my-index
 """
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -12,20 +13,23 @@ from typing import Any
 
 import numpy as np
 
+from eval.loopback import streaming_server
 from eval.measures import estimate
 from eval.understanding import Finding
 from indexer.store import Index
 from retrieval import ask, search
+from retrieval.llm import LLM
 from retrieval.records import Hit, SearchSettings
 from retrieval.sentences import split_sentences
 from retrieval.verify import Draft, check_sentence
+from retrieval.writing import AnswerEvent
 
 N_SENTENCES = 20
 N_PAPERS = 15
 
 
 def overhead(index: Index, questions: Sequence[str]) -> list[Finding]:
-    """Milliseconds of a search, of 20 sentences checked against 15 abstracts, of a quoted answer.
+    """Milliseconds of a search, of 20 sentences checked against 15 abstracts, of a quoted answer, to the first word.
 
     The sentences are the papers' own, shortened by their last word so that nothing is equal to its
     quotation and every check runs; questions differ, so that nothing has been seen before.
@@ -44,7 +48,90 @@ def overhead(index: Index, questions: Sequence[str]) -> list[Finding]:
         _finding(f"ms to check {N_SENTENCES} sentences against {N_PAPERS} abstracts", checking),
         _finding("ms for both", [a + b for a, b in zip(searching, checking, strict=True)]),
         _finding("ms of a quoted answer", quoting),
+        _worst("ms of a quoted answer, worst", quoting),
+        *_types(index),
+        *first_words(index, questions),
     ]
+
+
+# One question of each kind, and the kind.
+KINDS = {
+    "fact": "What is the mass of the black hole in M87?",
+    "papers": "Which papers map water in protoplanetary discs?",
+    "summary": "Summarise what is known about fast radio bursts.",
+    "definition": "What is the initial mass function?",
+    "consensus": "Is there a consensus on the Hubble tension?",
+    "what-if": "What if dark matter were self-interacting?",
+    "bibliometric": "How many papers on exoplanets per year?",
+    "compositional": "How do stellar winds and supernovae together shape dwarf galaxies?",
+    "time-sensitive": "What are the latest results on little red dots?",
+}
+
+
+def _types(index: Index) -> list[Finding]:
+    """Milliseconds of an answer without a model, for each kind of question."""
+    return [
+        _finding(
+            f"ms of a quoted answer of kind {kind}",
+            [_timed(partial(ask, index, question, offline=True, kind=kind))[0] for _ in range(3)],
+        )
+        for kind, question in KINDS.items()
+    ]
+
+
+def first_words(index: Index, questions: Sequence[str]) -> list[Finding]:
+    """Milliseconds from a server's first piece to the first words that a page is given, and to a sentence."""
+    words, sentences = [], []
+    with streaming_server() as served:
+        for question in questions:
+            papers = search(index, question, SearchSettings(k=N_PAPERS)).hits
+            served.text = _reply(_drafts(papers)[:2])
+            seen: dict[str, float] = {}
+
+            def note(event: AnswerEvent, seen: dict[str, float] = seen) -> None:
+                now = time.perf_counter()
+                if event.words:
+                    seen.setdefault("words", now)
+                if event.sentence is not None:
+                    seen.setdefault("sentence", now)
+
+            ask(
+                index,
+                question,
+                llm=LLM(served.config),
+                kind="papers",
+                n_papers=N_PAPERS,
+                on_event=note,
+            )
+            if "words" in seen and "sentence" in seen:
+                words.append(1000 * (seen["words"] - served.first_piece_at))
+                sentences.append(1000 * (seen["sentence"] - served.first_piece_at))
+    return [
+        _finding(
+            "ms from the server's first piece to the first word, median", [float(np.median(words))]
+        ),
+        _worst("ms from the server's first piece to the first word, worst", words),
+        _finding("ms from the server's first piece to the first checked sentence", sentences),
+    ]
+
+
+def _reply(drafts: Sequence[Draft]) -> str:
+    """Drafts as a model writes them."""
+    return "".join(
+        json.dumps(
+            {
+                "text": draft.text,
+                "citations": draft.citations,
+                "quotes": [{"n": n, "quote": quote} for n, quote in draft.quotes],
+            }
+        )
+        + "\n"
+        for draft in drafts
+    )
+
+
+def _worst(name: str, values: Sequence[float]) -> Finding:
+    return _finding(name, [max(values)])
 
 
 def _check(index: Index, hits: Sequence[Hit], drafts: Sequence[Draft]) -> None:

@@ -201,7 +201,9 @@ def table(found: Sequence[Finding]) -> str:
         f"{f.name:<72}{f.estimate.mean:>7.3f} [{f.estimate.low:.3f}, {f.estimate.high:.3f}]  n = {f.estimate.n}"
         for f in found
     ]
-    return "\n".join([*lines, "Brackets: 95 % bootstrap interval over questions."])
+    return "\n".join(
+        [*lines, "Brackets: 95 % interval (bootstrap over questions; Wilson for shares of pairs)."]
+    )
 
 
 _ONE = SearchSettings(k=1, rerank=False)

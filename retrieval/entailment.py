@@ -7,16 +7,30 @@ and negations are held to by rules (agreement.py), this by the rest.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
+from weakref import WeakKeyDictionary
 
-from indexer.encoder import Encoder
+import numpy as np
+
+from indexer.encoder import Encoder, Vectors
 from indexer.tokens import tokens
 
 SUPPORTED = 0.5  # from this probability on; fitted so by `wayfinder eval verification --calibrate`
 # encoder -> weights of cosine and shared words and the constant of the logistic, fitted by
 # `wayfinder eval verification --calibrate`
-CALIBRATION = {"all-MiniLM-L6-v2": (4.434, 6.643, -5.770)}
+CALIBRATION = {"all-MiniLM-L6-v2": (5.742, 6.068, -5.696)}
+
+KEPT_VECTORS = 2048  # of sentences and quotations: 3 MB
+_kept: WeakKeyDictionary[Encoder, OrderedDict[str, Vectors]] = WeakKeyDictionary()
+_lock = threading.Lock()
+# Numbers and powers are held to by rules, whatever their notation: no words to be shared.
+_QUANTITY = re.compile(r"\d+(?:\.\d+)?(?:e\d+)?$")
 
 
 @dataclass(frozen=True)
@@ -31,11 +45,25 @@ def likeness(
     sentence: str, quotes: Sequence[str], encoder: Encoder, titles: Sequence[str] = ()
 ) -> Likeness:
     """Compare a sentence with its quotations: the nearest one's cosine, the words of all and of the titles."""
-    vectors = encoder.encode([sentence, *quotes])
-    asked = set(tokens(sentence))
+    vectors = _vectors([sentence, *quotes], encoder)
+    asked = {word for word in tokens(sentence) if not _QUANTITY.match(word)}
     held = {word for text in (*quotes, *titles) for word in tokens(text)}
     share = len(asked & held) / len(asked) if asked else 0.0
     return Likeness(float((vectors[1:] @ vectors[0]).max()), share)
+
+
+def _vectors(texts: Sequence[str], encoder: Encoder) -> Vectors:
+    """The texts' vectors; those of texts that were seen before, as quotations are, are not computed again."""
+    kept = _kept.setdefault(encoder, OrderedDict())
+    with _lock:
+        missing = [text for text in dict.fromkeys(texts) if text not in kept]
+    fresh = dict(zip(missing, encoder.encode(missing), strict=True)) if missing else {}
+    with _lock:
+        found = [fresh[text] if text in fresh else kept[text] for text in texts]
+        kept.update(fresh)
+        while len(kept) > KEPT_VECTORS:
+            kept.popitem(last=False)
+    return np.stack(found)
 
 
 def entailment(
@@ -54,3 +82,18 @@ def entailment(
     of_cosine, of_words, constant = CALIBRATION[encoder.id]
     logit = of_cosine * like.cosine + of_words * like.words + constant
     return 1.0 / (1.0 + math.exp(-logit))
+
+
+def begun(
+    sentence: str, quotes: Sequence[str], encoder: Encoder, titles: Sequence[str] = ()
+) -> Callable[[], float | None]:
+    """Begin `entailment` on another core and return what waits for its end.
+
+    The encoder's arithmetic needs no interpreter: rules run beside it.
+    """
+    return _others().submit(entailment, sentence, tuple(quotes), encoder, tuple(titles)).result
+
+
+@cache
+def _others() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=2, thread_name_prefix="entailment")

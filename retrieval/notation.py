@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from decimal import Decimal
 from functools import lru_cache
 
@@ -72,11 +73,17 @@ def numbers(prepared: str) -> list[tuple[str, str]]:
     """Each number of a prepared text: its value in one notation, and as it is written."""
     return [
         (_value(m), m.group().strip())
-        for m in _NUMBER.finditer(_spread(UNIT_POWER.sub(" ", prepared)))
+        for m in _NUMBER.finditer(spread(UNIT_POWER.sub(" ", prepared)))
     ]
 
 
-def _spread(prepared: str) -> str:
+def reading(text: str) -> Iterator[tuple[re.Match[str], float]]:
+    """Each number of a prepared text without designations: where it stands, and its value."""
+    for match in _NUMBER.finditer(text):
+        yield match, float(_value(match))
+
+
+def spread(prepared: str) -> str:
     """`(3.8 ± 0.2) x 10^7` with the power of ten at each of its numbers."""
     return _COMMON_POWER.sub(
         lambda m: re.sub(r"\d+(?:\.\d+)?", rf"\g<0> x 10^{m['power']}", m["numbers"]), prepared
@@ -107,7 +114,7 @@ def measured(text: str) -> list[tuple[str, str, str]]:
     The unit is the first of a compound one, `km` of `km/s/Mpc`; a range's or an error's unit is that
     after its last number.
     """
-    rest = _spread(DESIGNATION.sub(lambda m: " " * len(m.group()), prepared(text)))
+    rest = spread(DESIGNATION.sub(lambda m: " " * len(m.group()), prepared(text)))
     found = []
     for match in _NUMBER.finditer(rest):
         after = _UNIT_AFTER.match(rest, match.end())

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from indexer.records import Paper
 from retrieval.errors import QueryError
+from retrieval.partial import LATEX_ESCAPE, being_written
 from retrieval.prompts import render
 from retrieval.question_type import INSTRUCTIONS, QuestionType
 from retrieval.sentences import split_sentences
@@ -143,10 +144,6 @@ _NEXT_OBJECT = re.compile(r'\n\s*(?=\{\s*"text")')
 _READABLE_PART = re.compile(
     r'\{\s*"text"\s*:\s*"(.*?)"\s*,\s*"citations"\s*:\s*(\[[\d,\s]*\])', re.DOTALL
 )
-# Models write LaTeX into JSON: "\times" would be a tab and "imes", "\odot" an error.
-_LATEX_ESCAPE = re.compile(
-    r"(?<!\\)\\(?=(?:times|tau|theta|text\w*|nu|nabla|neq?|beta|bar|rho|rm|frac|right)(?![a-z])|[^\"\\/bfnrtu])"
-)
 _BULLET = re.compile(r"\n\s*\n|\n\s*(?:[-*•]|\d+\.)\s+")
 _HEADING = re.compile(r"^#+ .*$", re.MULTILINE)
 
@@ -192,13 +189,16 @@ def paper_blocks(papers: Sequence[Paper]) -> str:
     )
 
 
-def read_drafts(pieces: Iterable[str]) -> Iterator[Draft]:
+def read_drafts(
+    pieces: Iterable[str], on_words: Callable[[str], None] = lambda words: None
+) -> Iterator[Draft]:
     """Yield each sentence of a model's stream once it is complete, in whatever shape it comes.
 
-    The same sentence is yielded once; reading stops at 40 sentences or 20,000 characters.
+    The same sentence is yielded once; reading stops at 40 sentences or 20,000 characters. `on_words` gets
+    what there is of the sentence being written, unchecked, each time that it has grown.
     """
     seen: set[str] = set()
-    for draft in _drafts(pieces):
+    for draft in _drafts(pieces, on_words):
         key = " ".join(draft.text.split()).casefold()
         if key and key not in seen:
             seen.add(key)
@@ -212,14 +212,18 @@ def read_to_the_end(n_sentences: int, n_characters: int) -> bool:
     return n_sentences < MOST_SENTENCES and n_characters <= MOST_CHARACTERS
 
 
-def _drafts(pieces: Iterable[str]) -> Iterator[Draft]:
-    whole = rest = ""
+def _drafts(pieces: Iterable[str], on_words: Callable[[str], None]) -> Iterator[Draft]:
+    whole = rest = shown = ""
     n_drafts = 0
     for piece in _without_thoughts(pieces):
         whole += piece
         drafts, rest = _complete_objects(rest + piece)
         n_drafts += len(drafts)
         yield from drafts
+        words = being_written(rest, prose=not n_drafts)
+        if words and words != shown:
+            on_words(words)
+        shown = words
         if len(whole) > MOST_CHARACTERS:
             break
     if not n_drafts:
@@ -287,7 +291,7 @@ def _object_end(text: str, start: int) -> int | None:
 def _loaded(text: str) -> Any:
     """The value of a JSON text; of a broken one its sentence and citations, or None."""
     try:
-        return json.loads(_LATEX_ESCAPE.sub(r"\\\\", text), strict=False)
+        return json.loads(LATEX_ESCAPE.sub(r"\\\\", text), strict=False)
     except ValueError:
         part = _READABLE_PART.match(text)
         if part is None:

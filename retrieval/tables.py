@@ -56,15 +56,20 @@ class NameTable:
         return forms
 
     @cached_property
-    def _longest(self) -> int:
-        return max((len(form.split()) for form in self._by_form), default=0)
+    def _beginnings(self) -> dict[str, int]:
+        """The first one to three letters of all names, and how many words the longest so begun has.
 
-    @cached_property
-    def _beginnings(self) -> frozenset[str]:
-        """The first one to three letters of all names: where none of them stands no name begins."""
-        firsts = (name.split()[0] for entry in self.entries for name in entry.names)
-        forms = {"", *self._by_form, *(written_form(first) for first in firsts)}
-        return frozenset(form[:n] for form in forms for n in range(4))
+        Where none of them stands no name begins.
+        """
+        names = [name for entry in self.entries for name in entry.names]
+        begun = {"": 0}
+        for first, n_words in (
+            *((form, len(form.split())) for form in self._by_form),
+            *((written_form(name.split()[0]), len(name.split())) for name in names),
+        ):
+            for n in range(4):
+                begun[first[:n]] = max(n_words, begun.get(first[:n], 0))
+        return begun
 
     def find(self, text: str, *, case_matters: bool = False) -> Iterator[Mention]:
         """Yield the entries named in `text`, left to right, none overlapping.
@@ -76,11 +81,12 @@ class NameTable:
         i = 0
         while i < len(words):
             before_number = i + 1 < len(words) and text[words[i + 1][0]].isdigit()  # Messier 87
-            begins = written_form(text[slice(*words[i])])[:3] in self._beginnings
-            if not (begins or before_number):
+            longest = self._beginnings.get(written_form(text[slice(*words[i])])[:3])
+            if longest is None and not before_number:
                 i += 1
                 continue
-            for n in range(min(self._longest + 1, len(words) - i), 0, -1):
+            longest = self._beginnings[""] if before_number else longest or 0
+            for n in range(min(longest + 1, len(words) - i), 0, -1):
                 start, end = words[i][0], words[i + n - 1][1]
                 piece = re.sub(r"(?:['’]s|[.'’])$", "", text[start:end])
                 entry = self._by_form.get(written_form(piece))
@@ -157,6 +163,16 @@ def facilities() -> NameTable:
             for row in _read(config.REPOSITORY / "data" / "facilities.csv")
         ]
     )
+
+
+@cache
+def kinds() -> tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]:
+    """Closed classes whose members stand for one another's place, data/kinds.csv: each with its members' words."""
+    with (config.REPOSITORY / "data" / "kinds.csv").open(encoding="utf-8", newline="") as stream:
+        return tuple(
+            (row["kind"], tuple(tuple(member.split("|")) for member in _split(row["members"])))
+            for row in csv.DictReader(stream)
+        )
 
 
 def _read(path: Path) -> list[dict[str, str]]:

@@ -15,24 +15,11 @@ from functools import lru_cache
 
 from indexer.encoder import Encoder
 from indexer.records import Paper
-from retrieval.agreement import (
-    is_english,
-    name_problems,
-    polarity_problems,
-    stands,
-    unit_problems,
-)
-from retrieval.entailment import SUPPORTED, entailment
-from retrieval.notation import (
-    DESIGNATION,
-    NUMBER_WORDS,
-    SIGN,
-    UNIT_POWER,
-    folded,
-    numbers,
-    numbers_in,
-    prepared,
-)
+from retrieval.agreement import is_english, name_problems, stands
+from retrieval.entailment import SUPPORTED, begun
+from retrieval.notation import DESIGNATION, SIGN, folded, prepared
+from retrieval.polarity import polarity_problems
+from retrieval.quantities import quantity_problems
 from retrieval.records import Evidence, Sentence
 
 FEWEST_QUOTE_WORDS = 3
@@ -82,6 +69,10 @@ def check_sentence(
     own_words = _MARK.sub(" ", text)
     for quote in found:
         own_words = own_words.replace(f"“{quote}”", " ")
+    waiting = None
+    if found and encoder is not None:
+        titles = [paper.plain_title for paper in cited]
+        waiting = begun(own_words.strip(), found, encoder, titles)
     problems = [
         *_citation_problems(draft, citations, evidence, len(papers)),
         *_number_problems(own_words, found, cited),
@@ -91,9 +82,7 @@ def check_sentence(
     if found:
         english = encoder is not None or is_english(own_words)
         problems += _disagreements(own_words, found, cited, english=english)
-        if encoder is not None:
-            titles = [paper.plain_title for paper in cited]
-            score = entailment(own_words.strip(), found, encoder, titles)
+        score = waiting() if waiting is not None else None
         if score is not None and score < SUPPORTED and not problems:
             problems.append("the quoted evidence does not speak of what it says")
     return Sentence(
@@ -113,7 +102,6 @@ def _disagreements(
     own = _IN_WORDS.sub(" ", text)
     if not re.search(r"\w", own):
         return
-    yield from unit_problems(own, quotes)
     yield from name_problems(own, quotes, tuple(paper.text() for paper in cited), english=english)
     yield from polarity_problems(own, quotes)
 
@@ -185,14 +173,8 @@ def _citation_problems(
 def _number_problems(text: str, quotes: Sequence[str], cited: Sequence[Paper]) -> Iterator[str]:
     """Numbers must stand in the quotations; what has digits in its name, in the papers cited."""
     years = "|".join(str(paper.year) for paper in cited if paper.year) or "(?!)"
-    rest = UNIT_POWER.sub(" ", prepared(_IN_WORDS.sub(" ", text)))
-    rest = re.sub(rf"\((?:{years})\)", " ", rest)
-    quoted = set().union(*(numbers_in(quote) for quote in quotes))
-    words = {word for quote in quotes for word in _WORD.findall(quote.casefold())}
-    quoted |= {str(n) for n, word in enumerate(NUMBER_WORDS) if word in words}
-    for value, written in dict(numbers(DESIGNATION.sub(" ", rest))).items():
-        if value not in quoted:
-            yield f"the number {written} is not in the quoted evidence"
+    rest = re.sub(rf"\((?:{years})\)", " ", prepared(_IN_WORDS.sub(" ", text)))
+    yield from quantity_problems(rest, quotes)
     whole = [folded(paper.text()) for paper in cited]
     for designation in dict.fromkeys(m.rstrip(".+-") for m in DESIGNATION.findall(rest)):
         if cited and not quotes and not any(stands(designation, paper) for paper in whole):

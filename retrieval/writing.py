@@ -36,6 +36,7 @@ class AnswerEvent:
     stage: Stage
     search: SearchResult | None = None  # with "reading": what was found
     sentence: Sentence | None = None  # with "writing": the next sentence, checked
+    words: str = ""  # with "writing": what there is of the sentence being written, not yet checked
 
 
 OnEvent = Callable[[AnswerEvent], None]
@@ -101,7 +102,7 @@ class Writing:
         sentences: list[Sentence] = []
         pieces: Iterator[str] = model.stream(system, user, reply, schema=SENTENCES_SCHEMA)
         try:
-            for draft in read_drafts(pieces):
+            for draft in read_drafts(pieces, self._words):
                 sentences.append(self._checked(draft))
                 self.on_event(AnswerEvent("writing", sentence=sentences[-1]))
         except LLMError as error:
@@ -112,6 +113,9 @@ class Writing:
         else:
             self.degraded.extend(_complaints(sentences, reply))
         return sentences
+
+    def _words(self, words: str) -> None:
+        self.on_event(AnswerEvent("writing", words=words))
 
     def _checked(self, draft: Draft) -> Sentence:
         papers = [hit.paper for hit in self.result.hits]

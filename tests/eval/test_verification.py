@@ -16,7 +16,9 @@ from indexer.errors import QueryError
 from retrieval.entailment import CALIBRATION
 from retrieval.verify import stands_in
 
-PAIRS = Path(__file__).resolve().parents[2] / "eval" / "data" / "verification.jsonl"
+DATA = Path(__file__).resolve().parents[2] / "eval" / "data"
+PAIRS = DATA / "verification.jsonl"
+HELD_OUT = DATA / "verification_heldout.jsonl"
 
 
 def test_the_pairs_are_whole() -> None:
@@ -25,7 +27,11 @@ def test_the_pairs_are_whole() -> None:
     assert len(pairs) >= 200
     assert set(labels) == set(LABELS)
     assert min(labels.values()) >= 32
-    assert all(stands_in(pair.quote, pair.paper) for pair in pairs), "the quotations are true"
+    held_out = read_pairs(HELD_OUT)
+    assert {pair.split for pair in held_out} == {"held-out"}
+    assert not {p.sentence for p in pairs} & {p.sentence for p in held_out}
+    for pair in (*pairs, *held_out):
+        assert all(stands_in(quote, pair.paper) for quote in pair.quotes), pair.pair_id
 
 
 def test_checks_reach_what_is_claimed() -> None:

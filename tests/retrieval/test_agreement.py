@@ -6,9 +6,11 @@ import pytest
 
 from indexer.encoder import load_encoder
 from indexer.records import Paper
-from retrieval.agreement import name_problems, polarity_problems, unit_problems
+from retrieval.agreement import name_problems
 from retrieval.entailment import SUPPORTED, entailment
 from retrieval.notation import measured
+from retrieval.polarity import polarity_problems
+from retrieval.quantities import quantity_problems
 from retrieval.tables import objects
 from retrieval.verify import Draft, check_sentence
 
@@ -46,7 +48,7 @@ def test_numbers_come_with_their_units(text: str, found: list[tuple[str, str]]) 
     ],
 )
 def test_units_must_agree(text: str, quote: str, wrong: bool) -> None:
-    assert bool(list(unit_problems(text, [quote]))) is wrong
+    assert bool(list(quantity_problems(text, [quote]))) is wrong
 
 
 @pytest.mark.parametrize(
@@ -60,7 +62,7 @@ def test_units_must_agree(text: str, quote: str, wrong: bool) -> None:
         ("Spectra of Fornax were taken.", "Spectra of the Crab", "Fornax is not in the papers"),
         ("AGN were left out.", "Active galactic nuclei were left out", None),
         ("The spectra are from HST.", "were taken with JWST", "HST is not in the papers"),
-        ("Radio spectra exist.", "X-ray spectra exist", "about x-ray, not radio"),
+        ("Radio spectra exist.", "X-ray spectra exist", "about X-ray, not Radio"),
     ],
 )
 def test_names_must_be_those_of_the_evidence(text: str, quote: str, problem: str | None) -> None:
