@@ -24,6 +24,7 @@ from retrieval import load_index
 from retrieval import search as search_papers
 from retrieval import similar as similar_papers
 from retrieval.followup import context_of_row, made_whole
+from retrieval.fulltext import FullTexts, read_full_texts
 from retrieval.llm import configured_llm
 from retrieval.offline import forbid_network
 from retrieval.records import Checking, Mode, SearchFilters, SearchResult, SearchSettings
@@ -314,6 +315,14 @@ def ask(
             show_default=False,
         ),
     ] = None,
+    full_text: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--full-text",
+            help="Read this paper's full text too: a PDF, an HTML page, or LaTeX source (.tex, .tar.gz, .zip). Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
     repair: Annotated[
         bool, typer.Option(help="Have the model write failed sentences once more.")
     ] = True,
@@ -355,6 +364,7 @@ def ask(
         style=wording,
         kind=kind,
         thread=thread,
+        full_texts=_full_texts(full_text or []),
         checking=Checking(repair=repair, drop=drop_unsupported),
     )
     _say_understood(answer.search)
@@ -415,6 +425,22 @@ def main() -> None:
         raise SystemExit(error.exit_status) from None
     except BrokenPipeError:
         raise SystemExit(0) from None
+
+
+def _full_texts(paths: list[Path]) -> FullTexts | None:
+    """The files read, None where there are none; one that is not there is a mistake to mend first."""
+    if not paths:
+        return None
+    from indexer.document import MOST_BYTES
+
+    files = []
+    for path in paths:
+        try:
+            with path.open("rb") as opened:
+                files.append((path.name, opened.read(MOST_BYTES + 1)))
+        except OSError as error:
+            raise QueryError(f"{path} cannot be opened ({error.strerror}): give a file.") from error
+    return read_full_texts(files)
 
 
 def _row_of(path: Path) -> dict[str, Any]:

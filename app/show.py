@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 
 from retrieval.basis import basis
+from retrieval.passages import in_full
 from retrieval.records import Answer, Hit, SearchResult, Table
 
 WIDTH = 100
@@ -102,10 +103,11 @@ def _hit_lines(hit: Hit, *, number: int | None = None) -> str:
         if value
     ]
     moved = [f"was {hit.plain_rank}"] if number is None and hit.plain_rank != hit.rank else []
+    file = [f"{'your file' if f.own else 'full text'} {f.file}" for f in in_full([paper])]
     facts = [
         f"{paper.author_label}, {year}",
-        citations,
-        identifiers,
+        *file,
+        *([citations, identifiers] if hit.row >= 0 else []),
         f"score {hit.score:.2f}",
         *extra,
         *moved,

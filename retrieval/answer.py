@@ -12,8 +12,10 @@ from dataclasses import replace
 from indexer.store import Index
 from retrieval.bibliometrics import count
 from retrieval.followup import Context, with_kept
+from retrieval.fulltext import FullTexts, with_full_texts
 from retrieval.llm import LLM, configured_llm
 from retrieval.offline import settings_offline
+from retrieval.passages import in_full
 from retrieval.question_type import Routed, route
 from retrieval.records import (
     MAX_K,
@@ -48,6 +50,7 @@ def ask(
     checking: Checking = Checking(),  # noqa: B008 - frozen
     n_papers: int = PAPERS_READ,
     thread: Context | None = None,
+    full_texts: FullTexts | None = None,
     on_event: OnEvent = lambda event: None,
 ) -> Answer:
     """Answer `question` from the `n_papers` best papers of `index`; see `Answer`.
@@ -57,6 +60,7 @@ def ask(
     Sentences that fail their checks are written once more, then marked or dropped (`checking`).
     `kind` is one of question_type.TYPES, None to find out; bibliometric questions are counted.
     With a `thread` its papers are read too; make the question whole first (followup.made_whole).
+    `full_texts` are read beside the abstracts (fulltext.read_full_texts), whether or not they are in the index.
 
     Raises:
         QueryError: the question is empty or a single character, or a setting is out of range.
@@ -70,11 +74,18 @@ def ask(
     result = search(index, question, settings, llm=llm)
     if thread is not None:
         result = with_kept(index, result, thread)
+    covered = None
+    if full_texts is not None:
+        result, covered = with_full_texts(index, result, full_texts)
     searched = time.perf_counter() - began
     on_event(AnswerEvent("reading", search=result))
     model = None if offline else (llm or configured_llm())
     routed = route(result.query, asked_for=kind)
     refusal = enough_evidence(result)
+    if refusal and covered is not None and covered.level != "not":
+        notes.append(f"{refusal.split(':')[0].rstrip('.')}. Answered from the files that you added.")
+        own = tuple(hit for hit in result.hits if in_full([hit.paper]))
+        result, refusal = replace(result, hits=own, coverage=covered), None
     if routed.by == "default" and not refusal:
         routed = route(result.query, model=model)
     if routed.kind == "bibliometric":

@@ -155,13 +155,18 @@ class SearchResult:
     given: tuple[Paper, ...] = ()  # what `similar` compared with
 
 
+Source = Literal["abstract", "full text"]
+
+
 @dataclass(frozen=True)
 class Evidence:
-    """A quotation from paper `n` of the answer; `found` says whether it stands in that paper."""
+    """A quotation from paper `n` of the answer; `found` says whether it stands in that paper, and where."""
 
     n: int
     quote: str
     found: bool
+    source: Source = "abstract"  # title and abstract are one
+    section: str = ""  # of the full text, where it has a name
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ from retrieval.notation import (
     numbers_in,
     prepared,
 )
+from retrieval.passages import evidence_text, passages_of
 from retrieval.records import Evidence, Sentence
 
 FEWEST_QUOTE_WORDS = 3
@@ -72,11 +73,7 @@ def check_sentence(
     text = " ".join(draft.text.split())
     known = range(1, len(papers) + 1)
     citations = tuple(dict.fromkeys(n for n in draft.citations if n in known))
-    evidence = tuple(
-        Evidence(n, " ".join(quote.split()), stands_in(quote, papers[n - 1]))
-        for n, quote in draft.quotes
-        if n in known
-    )
+    evidence = tuple(located(n, quote, papers[n - 1]) for n, quote in draft.quotes if n in known)
     cited = [papers[n - 1] for n in citations]
     found = [item.quote for item in evidence if item.found and item.n in citations]
     own_words = _MARK.sub(" ", text)
@@ -114,16 +111,27 @@ def _disagreements(
     if not re.search(r"\w", own):
         return
     yield from unit_problems(own, quotes)
-    yield from name_problems(own, quotes, tuple(paper.text() for paper in cited), english=english)
+    yield from name_problems(own, quotes, tuple(map(evidence_text, cited)), english=english)
     yield from polarity_problems(own, quotes)
 
 
 def stands_in(quote: str, paper: Paper) -> bool:
-    """Whether the quotation stands in the paper's title or abstract, as whole words and numbers."""
+    """Whether the quotation stands in what is read of the paper, as whole words and numbers."""
+    return located(1, quote, paper).found
+
+
+def located(n: int, quote: str, paper: Paper) -> Evidence:
+    """The quotation and where it stands: in title or abstract, else in a passage of the full text."""
+    quote = " ".join(quote.split())
     if len(_WORD.findall(quote)) < FEWEST_QUOTE_WORDS:
-        return False
+        return Evidence(n, quote, found=False)
     wanted, _ = _run_together(quote.strip(" .,;:!?…\"'“”"))
-    return any(_holds(text, wanted) for text in _readings(paper))
+    if any(_holds(text, wanted) for text in _readings(paper)):
+        return Evidence(n, quote, found=True)
+    for passage in passages_of(paper):
+        if _holds(passage.text, wanted):
+            return Evidence(n, quote, True, "full text", passage.section)
+    return Evidence(n, quote, found=False)
 
 
 @lru_cache(maxsize=256)
@@ -193,7 +201,7 @@ def _number_problems(text: str, quotes: Sequence[str], cited: Sequence[Paper]) -
     for value, written in dict(numbers(DESIGNATION.sub(" ", rest))).items():
         if value not in quoted:
             yield f"the number {written} is not in the quoted evidence"
-    whole = [folded(paper.text()) for paper in cited]
+    whole = [folded(evidence_text(paper)) for paper in cited]
     for designation in dict.fromkeys(m.rstrip(".+-") for m in DESIGNATION.findall(rest)):
         if cited and not quotes and not any(stands(designation, paper) for paper in whole):
             yield f"{designation} is not in the papers it cites"
