@@ -17,6 +17,7 @@ import typer
 from app import cli_llm, show
 from app.cli_index import index_app
 from app.terminal import JsonOption, QuietOption, index_directory, out, say
+from indexer.document import MOST_BYTES
 from indexer.errors import QueryError, SourceError, WayfinderError
 from indexer.store import Index
 from retrieval import ask as ask_question
@@ -403,6 +404,8 @@ def serve(
         str(port),
         "--server.address",
         host,
+        "--server.maxUploadSize",
+        str(MOST_BYTES // 1_000_000),
     ]
     environment = {**os.environ, "WAYFINDER_INDEX": str(directory.resolve())}
     raise SystemExit(subprocess.run(command, env=environment, check=False).returncode)  # noqa: S603
@@ -431,8 +434,6 @@ def _full_texts(paths: list[Path]) -> FullTexts | None:
     """The files read, None where there are none; one that is not there is a mistake to mend first."""
     if not paths:
         return None
-    from indexer.document import MOST_BYTES
-
     files = []
     for path in paths:
         try:

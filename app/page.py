@@ -5,6 +5,7 @@ One index per process is shared by all visitors; everything of one visitor is in
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from indexer.errors import WayfinderError
 from indexer.store import Index, read_manifest
 from retrieval import ask, load_index
 from retrieval.followup import Context, belongs, context_of, made_whole
+from retrieval.fulltext import MOST_FILES, FullTexts, read_full_texts, together
 from retrieval.llm import LLM
 from retrieval.records import Answer, SearchSettings
 from retrieval.writing import AnswerEvent
@@ -49,6 +51,7 @@ def main() -> None:
         )
         kind = page_parts.question_kind()
         question = _question(index)
+        _take_files()
         if question:
             _answer(index, question, settings, kind=kind, offline=offline, n_papers=n_papers)
     except WayfinderError as error:
@@ -97,6 +100,25 @@ def _question(index: Index) -> str:
     return asked
 
 
+def _take_files() -> None:
+    """Read the files that the visitor added since; they are kept in this visit and nowhere else."""
+    before: dict[str, FullTexts] = st.session_state.get("files", {})
+    files: dict[str, FullTexts] = {}
+    for name, data in page_parts.added_files(MOST_FILES):
+        key = hashlib.sha256(name.encode() + b"\0" + data).hexdigest()
+        if key not in before:
+            with st.spinner(f"Reading {page_parts.literal(name)}"):
+                before[key] = read_full_texts([(name, data)])
+        files[key] = before[key]
+    st.session_state.files = files
+    page_parts.files_read(together(files.values()))
+
+
+def _full_texts() -> FullTexts | None:
+    files: dict[str, FullTexts] = st.session_state.get("files", {})
+    return together(files.values()) if files else None
+
+
 def _examples(index: Index) -> None:
     st.caption("For example")
     with st.container(gap=None):
@@ -124,7 +146,8 @@ def _answer(
 ) -> None:
     """Show the answer to these settings; asked once, kept for this visitor until something changes."""
     settings = replace(settings, ignored=page_parts.taken_away(question))
-    key = (index.manifest.snapshot, question, settings.key, kind, offline, n_papers)
+    files = tuple(st.session_state.get("files", {}))
+    key = (index.manifest.snapshot, question, settings.key, kind, offline, n_papers, files)
     if st.session_state.get("answer_key") != key:
         st.session_state.answer = _ask_showing_stages(
             index, question, settings, kind=kind, offline=offline, n_papers=n_papers
@@ -190,6 +213,7 @@ def _ask_showing_stages(
             llm=_visitors_llm(),
             kind=kind,
             thread=_thread(question),
+            full_texts=_full_texts(),
             offline=offline,
             n_papers=n_papers,
             on_event=on_event,

@@ -11,12 +11,17 @@ from typing import Any
 
 import streamlit as st
 
+from indexer.document import MOST_BYTES
+from indexer.document_reader import SUFFIXES
 from indexer.store import Index
 from indexer.weights import UNKNOWN_YEAR
 from retrieval.basis import basis
+from retrieval.fulltext import FullTexts
+from retrieval.passages import Passage, in_full, passages_of
 from retrieval.question_type import TYPES
 from retrieval.records import (
     Answer,
+    Evidence,
     Hit,
     Mode,
     SearchFilters,
@@ -48,6 +53,7 @@ _STYLE = """
 .wf-facts a { color: inherit; text-decoration: underline; text-underline-offset: .15em; }
 .wf-quote { border-left: 3px solid color-mix(in srgb, currentColor 30%, transparent); padding: .1rem 0 .1rem .7rem; margin: .5rem 0;
   font: .95rem/1.5 Georgia, 'Times New Roman', serif; }
+.wf-where { font: .76rem/1 'Source Sans', sans-serif; opacity: .75; white-space: nowrap; }
 .wf-why-here { display: flex; flex-wrap: wrap; gap: .3rem 1.1rem; font-size: .76rem; opacity: .85; margin-top: .35rem; }
 .wf-moved { font-size: .9rem; line-height: 1.45; overflow-wrap: anywhere; }
 .wf-bar { display: inline-block; width: 3.4rem; height: .42rem; border-radius: .3rem; margin-left: .35rem; vertical-align: .06em;
@@ -230,6 +236,36 @@ def understood(question: str, items: Sequence[Understood]) -> None:
         )
 
 
+def added_files(most: int) -> list[tuple[str, bytes]]:
+    """The files that the visitor added, each a name and its bytes, at most `most`."""
+    with st.expander("Add full texts"):
+        files = st.file_uploader(
+            f"PDF, HTML, or LaTeX source (.tex, .tar.gz, .zip); up to {most} files of {MOST_BYTES // 1_000_000} MB",
+            type=list(SUFFIXES),
+            accept_multiple_files=True,
+            help="They are read beside the abstracts for this visit only, and are not kept.",
+        )
+    if len(files) > most:
+        st.warning(f"{len(files)} files were added: the first {most} are read.")
+    return [(file.name, file.getvalue()) for file in files[:most]]
+
+
+def files_read(added: FullTexts) -> None:
+    """How much of each file was read; what was not is said with the answer."""
+    for text in added.texts:
+        document = text.document
+        sections = [s.name for s in document.sections if s.name and " / " not in s.name]
+        st.caption(
+            literal(
+                f"{document.name}: {document.form}, {len(text.passages)} passages"
+                + (f" of {', '.join(sections[:8])}" if sections else "")
+            )
+        )
+    if not st.session_state.get("asked", "").strip():
+        for problem in added.problems:
+            st.warning(literal(problem))
+
+
 def _chips_key(question: str) -> str:
     return f"chips-{hashlib.sha256(question.encode()).hexdigest()[:16]}"
 
@@ -361,16 +397,31 @@ def papers(answer: Answer) -> None:
     if not answer.papers:
         return
     st.subheader("Nearest papers" if answer.refused else "Papers", anchor=False)
-    quotes: dict[int, list[str]] = {}
+    quotes: dict[int, list[Evidence]] = {}
     for sentence in answer.sentences:
         for item in sentence.evidence:
-            if item.found and item.quote not in quotes.setdefault(item.n, []):
-                quotes[item.n].append(item.quote)
+            if item.found and item not in quotes.setdefault(item.n, []):
+                quotes[item.n].append(item)
     for n, hit in enumerate(answer.papers, 1):
         with st.container(border=True):
             st.html(_card(n, hit, quotes.get(n, []), answer.search.settings))
-            with st.expander("Abstract"):
-                st.html(f'<div class="wf-paper">{escape(hit.paper.plain_abstract)}</div>')
+            if hit.paper.abstract:
+                with st.expander("Abstract"):
+                    st.html(f'<div class="wf-paper">{escape(hit.paper.plain_abstract)}</div>')
+            if passages_of(hit.paper):
+                with st.expander("What was read of its full text"):
+                    st.html("".join(map(_passage, passages_of(hit.paper))))
+
+
+def _passage(passage: Passage) -> str:
+    name = f"<strong>{escape(passage.section)}</strong><br>" if passage.section else ""
+    return f'<p class="wf-paper">{name}{escape(passage.text)}</p>'
+
+
+def _quoted(item: Evidence) -> str:
+    """A quotation, and whether it stands in the abstract or in which section of the full text."""
+    where = f"{item.source}, {item.section}" if item.section else item.source
+    return f'<div class="wf-quote">{escape(item.quote)} <small class="wf-where">{escape(where)}</small></div>'
 
 
 def _kind(answer: Answer) -> str:
@@ -415,7 +466,7 @@ def _mark(n: int, hits: Sequence[Hit]) -> str:
     return f'<a class="wf-cite" href="#paper-{n}" target="_self" title="{label}" aria-label="Paper {n}, {label}">{n}</a>'
 
 
-def _card(n: int, hit: Hit, quotes: Sequence[str], settings: SearchSettings) -> str:
+def _card(n: int, hit: Hit, quotes: Sequence[Evidence], settings: SearchSettings) -> str:
     paper = hit.paper
     names = "; ".join(paper.authors[:4]) + (
         f" and {len(paper.authors) - 4} more" if len(paper.authors) > 4 else ""
@@ -425,11 +476,13 @@ def _card(n: int, hit: Hit, quotes: Sequence[str], settings: SearchSettings) -> 
         if paper.citation_count is None
         else f"{paper.citation_count:,} citations"
     )
+    file = "".join(f"{'your file' if f.own else 'full text'} {f.file}" for f in in_full([paper]))
     facts = [
         names or "authors unknown",
         paper.journal or "",
         str(paper.year or "year unknown"),
-        citations,
+        citations if hit.row >= 0 else "",
+        file,
     ]
     doi = f"https://doi.org/{paper.doi}" if paper.doi else None
     links = [
@@ -437,7 +490,7 @@ def _card(n: int, hit: Hit, quotes: Sequence[str], settings: SearchSettings) -> 
         for name, url in (("ADS", paper.ads_url), ("arXiv", paper.arxiv_url), ("DOI", doi))
         if url
     ]
-    shown = "".join(f'<div class="wf-quote">{escape(quote)}</div>' for quote in quotes)
+    shown = "".join(map(_quoted, quotes))
     return (
         f'<div class="wf-paper" id="paper-{n}"><h3><span class="n">{n}</span>{escape(paper.plain_title)}</h3>'
         f'<p class="wf-facts">{escape(" · ".join(fact for fact in facts if fact))}'

@@ -90,7 +90,15 @@ def read_archive(name: str, data: bytes) -> Document:
         raise DocumentError(
             f"{name} unpacks to more than {MOST_UNPACKED / 1e6:.0f} MB: add its main .tex file or a PDF instead."
         ) from None
-    except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError):
+    except (
+        OSError,
+        EOFError,
+        tarfile.TarError,
+        zipfile.BadZipFile,
+        zlib.error,
+        RuntimeError,
+        NotImplementedError,
+    ):
         raise DocumentError(
             f"{name} cannot be unpacked: it is damaged or has a password. Download it again, or add a PDF."
         ) from None  # fmt: skip
@@ -346,7 +354,9 @@ def _paragraphs(source: str) -> Iterator[str]:
         text = _NAME_ONLY.sub(" ", text)
         text = _NO_TEXT.sub(" ", _ENVIRONMENT.sub(" ", _NOTHING.sub("", text)))
         text = re.sub(r"\\(?:title|author|affiliation|abstract)\*?(?:\[[^\]]*\])*\{[^{}]*\}", " ", text)  # fmt: skip
-        plain = re.sub(r"\s+([.,;:)])", r"\1", plain_text(re.sub(r"\\\\(?:\[[^\]]*\])?", " ", text)))
+        plain = re.sub(
+            r"\s+([.,;:)])", r"\1", plain_text(re.sub(r"\\\\(?:\[[^\]]*\])?", " ", text))
+        )
         plain = re.sub(r"\(\s*[;,\s]*\)", "", plain).strip()
         if any(map(str.isalpha, plain)):
             yield f"{plain}\n"

@@ -30,6 +30,7 @@ TITLE_CHARACTERS = 3000  # of the first page, that a title is looked for in
 SHORT_LINE = 60  # characters: one that ends a sentence ends a paragraph
 LONGEST_HEADING = 200
 LONGEST_TITLE = 300
+FEWEST_TITLE_LETTERS = 10
 NUMBERED_SHARE = 0.4  # of the lines: from here on a draft numbers its lines
 
 _USUAL = re.compile(
@@ -44,6 +45,8 @@ _NUMBERED = re.compile(
     re.IGNORECASE,
 )
 _RUN_IN = re.compile(r"^(abstract)\s*[.:—–-]\s*(?=\S)", re.IGNORECASE)
+_COMPOUND = re.compile(r"[^\W\d_]+-[^\W\d_]+")
+_SPLIT = re.compile(r"([^\W\d_]+)\x02([^\W\d_]+)")
 _STAMP = re.compile(r"^arXiv:\S+\s+\[[\w.-]+\]\s+\d.*$")
 _YEAR = re.compile(
     r"(?:arXiv:\S+\s+\[[\w.-]+\]\s+\d+ \w+|\b(?:accepted|received|published|draft version|submitted|dated|compiled|©)\b[^\n]{0,40}?)\s*((?:19|20)\d\d)",
@@ -54,7 +57,12 @@ _NO_TITLE = re.compile(
     re.IGNORECASE,
 )
 _PERSON = re.compile(r"^(?:[^\W\d_][\w.'’-]*\s+){1,4}[^\W\d_][\w'’.-]+$")
-_ROMAN = {name: n for n, name in enumerate("I II III IV V VI VII VIII IX X XI XII XIII".split(), 1)}
+_ROMAN = {
+    name: n
+    for n, name in enumerate(
+        ["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII", "XIII"], 1
+    )
+}
 
 
 def read_pdf(name: str, data: bytes) -> Document:
@@ -118,11 +126,27 @@ def _pages(pdf: Any, n_pages: int) -> tuple[list[str], list[str]]:
         except pypdfium2.PdfiumError:
             broken += 1
             text = ""
-        pages.append(re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\u00ad]", "", text))
+        pages.append(re.sub(r"[\x00\x01\x03-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\u00ad]", "", text))
     notes = [f"{broken} of its pages are damaged"] if broken else []
     if len(pages) < n_pages:
         notes.append(f"the first {len(pages)} of its {n_pages} pages were read")
-    return pages, notes
+    return _unhyphenated(pages), notes
+
+
+def _unhyphenated(pages: Sequence[str]) -> list[str]:
+    """The pages with words joined that ends of lines split; a compound that stands elsewhere stays one.
+
+    PDFium writes a hyphen at the end of a line as the character 2.
+    """
+    compounds = set(_COMPOUND.findall(" ".join(pages).casefold()))
+
+    def joined(match: re.Match[str]) -> str:
+        first, second = match.groups()
+        is_compound = f"{first}-{second}".casefold() in compounds
+        hyphen = "-" if is_compound or len(first) < 2 or second[:1].isupper() else ""
+        return f"{first}{hyphen}{second}"
+
+    return [_SPLIT.sub(joined, page).replace("\x02", "-") for page in pages]
 
 
 def _metadata(pdf: Any) -> dict[str, str]:
@@ -159,7 +183,7 @@ def _largest_text(pdf: Any) -> str:
             size = round(pdfium.FPDFText_GetFontSize(page, i), 1)
             sized.append((size, chr(pdfium.FPDFText_GetUnicode(page, i))))
     sizes = Counter(size for size, character in sized if character.isalpha())
-    titles = [size for size, n in sizes.items() if n >= 10]
+    titles = [size for size, n in sizes.items() if n >= FEWEST_TITLE_LETTERS]
     if len(titles) < 2:
         return ""
     text = "".join(c for size, c in sized if size == max(titles) or c.isspace())
@@ -192,7 +216,7 @@ def _without_furniture(pages: Sequence[str]) -> Iterator[str]:
     often = max(3, len(pages) * 3 // 10)
     for lines in split:
         for i, line in enumerate(lines):
-            at_end = i < 2 or i >= len(lines) - 2
+            at_end = len(lines) > 4 and (i < 2 or i >= len(lines) - 2)
             if at_end and (ends[re.sub(r"\d+", "#", line)] >= often or line.isdigit()):
                 continue
             if not _STAMP.match(line) and any(map(str.isalpha, line)):
@@ -216,16 +240,17 @@ def _without_line_numbers(pages: list[list[str]]) -> list[list[str]]:
 
 
 def _lines(lines: Iterator[str], marks: dict[str, tuple[str, int]]) -> Iterator[str | Heading]:
-    """The lines with headings marked; words that ends of lines split are joined."""
+    """The lines joined to paragraphs, with headings between them."""
     every = list(lines)
-    words = {word for line in every for word in re.findall(r"[^\W\d_]+-[^\W\d_]+", line)}
     order = _Order()
     text, passed = "", False
     for line, following in pairwise([*every, ""]):
         if passed:  # the second line of a heading
             passed = False
             continue
-        heading, n_lines = _bookmarked(line, following, marks) if marks else (order.heading(line), 1)
+        heading, n_lines = (
+            _bookmarked(line, following, marks) if marks else (order.heading(line), 1)
+        )
         if heading is None and _USUAL.fullmatch(_unspaced(line)):
             heading = Heading(_unspaced(line))
         run_in = None if heading else _RUN_IN.match(line)
@@ -235,21 +260,11 @@ def _lines(lines: Iterator[str], marks: dict[str, tuple[str, int]]) -> Iterator[
             yield from (text, heading)
             text, passed = line[run_in.end() :] if run_in else "", n_lines == 2
             continue
-        text = _joined(text, line, words)
+        text = f"{text} {line}" if text else line
         if line.endswith((".", ":", "?")) and len(line) < SHORT_LINE:
             yield f"{text}\n"
             text = ""
     yield text
-
-
-def _joined(before: str, line: str, words: set[str]) -> str:
-    if not before:
-        return line
-    if not (before.endswith("-") and line[:1].islower()):
-        return f"{before} {line}"
-    start = re.findall(r"[^\W\d_]+-$", before)
-    compound = (start[0] if start else "") + re.match(r"[^\W\d_]*", line)[0]  # type: ignore[index]
-    return f"{before}{line}" if compound in words else f"{before[:-1]}{line}"
 
 
 def _bookmarked(

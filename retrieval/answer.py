@@ -83,7 +83,9 @@ def ask(
     routed = route(result.query, asked_for=kind)
     refusal = enough_evidence(result)
     if refusal and covered is not None and covered.level != "not":
-        notes.append(f"{refusal.split(':')[0].rstrip('.')}. Answered from the files that you added.")
+        notes.append(
+            f"{refusal.split(':')[0].rstrip('.')}. Answered from the files that you added."
+        )
         own = tuple(hit for hit in result.hits if in_full([hit.paper]))
         result, refusal = replace(result, hits=own, coverage=covered), None
     if routed.by == "default" and not refusal:

@@ -27,7 +27,7 @@ from retrieval.records import Hit, ScoreParts, SearchResult
 from retrieval.split import split
 
 MOST_FILES = 10
-MOST_ENCODED = 160  # passages of one file; beyond, those that share most words with the question
+MOST_ENCODED = 64  # passages of one file; beyond, those that share most words with the question
 PAPER_CHARACTERS = 6000  # of passages read of one paper
 ALL_CHARACTERS = 24_000  # of passages read of all
 MEANING_WEIGHT = 0.6  # against words in common
@@ -75,6 +75,15 @@ def read_full_texts(files: Iterable[tuple[str, bytes]]) -> FullTexts:
         texts.append(FullText(one, split(one)))
         problems += [f"{one.name}: {note}." for note in one.notes]
     return FullTexts(tuple(texts), tuple(problems))
+
+
+def together(read: Iterable[FullTexts]) -> FullTexts:
+    """Files that were read one after the other, as one."""
+    every = list(read)
+    return FullTexts(
+        tuple(text for one in every for text in one.texts),
+        tuple(problem for one in every for problem in one.problems),
+    )
 
 
 def _read(name: str, data: bytes) -> Document | str:
@@ -176,7 +185,9 @@ def _chosen(question: str, text: FullText, encoder: Encoder, room: int) -> _Chos
     return _Chosen(_joined(text.passages, sorted(taken)), near, float(max(0.0, worth.max())))
 
 
-def _vectors(text: FullText, wanted: Sequence[int] | npt.NDArray[np.intp], encoder: Encoder) -> Vectors:
+def _vectors(
+    text: FullText, wanted: Sequence[int] | npt.NDArray[np.intp], encoder: Encoder
+) -> Vectors:
     missing = [int(n) for n in wanted if (encoder.id, int(n)) not in text.vectors]
     if missing:
         vectors = encoder.encode([_with_section(text.passages[n]) for n in missing])

@@ -80,7 +80,10 @@ def answer_row(answer: Answer) -> Row:
         "answer": answer.text,
         "sentences": [sentence_row(sentence) for sentence in answer.sentences],
         "dropped": [sentence_row(sentence) for sentence in answer.dropped],
-        "papers": [{"n": n, **hit_row(hit), "full_text": full_text_row(hit)} for n, hit in enumerate(answer.papers, 1)],
+        "papers": [
+            {"n": n, **hit_row(hit), "full_text": full_text_row(hit)}
+            for n, hit in enumerate(answer.papers, 1)
+        ],
         "refused": answer.refused,
         "reason": answer.reason,
         "mode": answer.mode,
