@@ -316,6 +316,12 @@ def ask(
             show_default=False,
         ),
     ] = None,
+    balance: Annotated[
+        bool,
+        typer.Option(
+            help="Near-duplicates and further papers of one team make room for others that fit as well."
+        ),
+    ] = True,
     full_text: Annotated[
         list[Path] | None,
         typer.Option(
@@ -365,6 +371,7 @@ def ask(
         style=wording,
         kind=kind,
         thread=thread,
+        balance=balance,
         full_texts=_full_texts(full_text or []),
         checking=Checking(repair=repair, drop=drop_unsupported),
     )

@@ -147,7 +147,8 @@ def _answer(
     """Show the answer to these settings; asked once, kept for this visitor until something changes."""
     settings = replace(settings, ignored=page_parts.taken_away(question))
     files = tuple(st.session_state.get("files", {}))
-    key = (index.manifest.snapshot, question, settings.key, kind, offline, n_papers, files)
+    balance = bool(st.session_state.get("balance", True))
+    key = (index.manifest.snapshot, question, settings.key, kind, offline, n_papers, files, balance)
     if st.session_state.get("answer_key") != key:
         st.session_state.answer = _ask_showing_stages(
             index, question, settings, kind=kind, offline=offline, n_papers=n_papers
@@ -158,6 +159,7 @@ def _answer(
     page_parts.answer(answer)
     page_parts.moved(answer.search)
     page_parts.papers(answer)
+    page_parts.set_aside(answer)
     if not answer.refused:
         with st.form("further", border=False, clear_on_submit=True):
             st.text_input("Ask further", key="further", placeholder="And at high redshift?")
@@ -214,6 +216,7 @@ def _ask_showing_stages(
             kind=kind,
             thread=_thread(question),
             full_texts=_full_texts(),
+            balance=bool(st.session_state.get("balance", True)),
             offline=offline,
             n_papers=n_papers,
             on_event=on_event,

@@ -188,6 +188,12 @@ def _how_to_search(*, llm_enabled: bool, reranker: bool) -> SearchSettings:
         help="Above 0, a paper that says what one before it says comes later.",
     )
     reviews_first = st.toggle("Reviews first")
+    st.toggle(
+        "Hear different teams",
+        value=True,
+        key="balance",
+        help="Near-duplicates and further papers of one team make room for others that fit as well.",
+    )
     understand = st.toggle(
         "Understand years, objects and names",
         value=True,
@@ -422,6 +428,18 @@ def _quoted(item: Evidence) -> str:
     """A quotation, and whether it stands in the abstract or in which section of the full text."""
     where = f"{item.source}, {item.section}" if item.section else item.source
     return f'<div class="wf-quote">{escape(item.quote)} <small class="wf-where">{escape(where)}</small></div>'
+
+
+def set_aside(answer: Answer) -> None:
+    """The papers that were found and not read, so that others were; nothing where there are none."""
+    if not answer.search.set_aside or answer.refused:
+        return
+    lines = [
+        f"<li>{escape(aside.hit.paper.plain_title)} <small>{escape(f'{aside.hit.paper.author_label}, {aside.because}')}</small></li>"
+        for aside in answer.search.set_aside
+    ]
+    with st.expander(f"Set aside, so that others are heard ({len(lines)})"):
+        st.html('<ul class="wf-moved">' + "".join(lines) + "</ul>")
 
 
 def _kind(answer: Answer) -> str:

@@ -104,6 +104,25 @@ def attacks(
     _print(found, json_output=json_output)
 
 
+@app.command()
+def evidence(
+    questions: Annotated[Path, typer.Option(help="JSON lines of questions with several papers.")],
+    qrels: Annotated[
+        Path | None,
+        typer.Option(help="TREC qrels of these questions.", show_default=False),
+    ] = None,
+    index: IndexOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """What setting near-duplicates and series aside costs in relevance and brings in teams."""
+    from eval.evidence import balance
+    from eval.questions import locate, read_questions
+
+    opened = opened_index(index)
+    asked = locate(read_questions(questions, qrels=qrels), opened)
+    _print(balance(opened, asked, progress), json_output=json_output)
+
+
 def _model(offline: bool) -> LLM | None:
     from retrieval.llm import configured_llm
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from indexer.store import Index
 from retrieval.bibliometrics import count
+from retrieval.evidence import POOL, balanced
 from retrieval.followup import Context, with_kept
 from retrieval.fulltext import FullTexts, with_full_texts
 from retrieval.llm import LLM, configured_llm
@@ -51,6 +52,7 @@ def ask(
     n_papers: int = PAPERS_READ,
     thread: Context | None = None,
     full_texts: FullTexts | None = None,
+    balance: bool = True,
     on_event: OnEvent = lambda event: None,
 ) -> Answer:
     """Answer `question` from the `n_papers` best papers of `index`; see `Answer`.
@@ -60,18 +62,22 @@ def ask(
     Sentences that fail their checks are written once more, then marked or dropped (`checking`).
     `kind` is one of question_type.TYPES, None to find out; bibliometric questions are counted.
     With a `thread` its papers are read too; make the question whole first (followup.made_whole).
+    With `balance` near-duplicates and further papers of one team make room for others (evidence.balanced).
     `full_texts` are read beside the abstracts (fulltext.read_full_texts), whether or not they are in the index.
 
     Raises:
         QueryError: the question is empty or a single character, or a setting is out of range.
     """
     began = time.perf_counter()
-    settings = replace(settings or SearchSettings(), k=_n_papers(question, kind, n_papers))
+    n_papers = _n_papers(question, kind, n_papers)
+    pool = min(MAX_K, POOL * n_papers) if balance else n_papers
+    settings = replace(settings or SearchSettings(), k=pool)
     notes: list[str] = []
     if offline:
         settings, notes = settings_offline(settings)
     on_event(AnswerEvent("searching"))
     result = search(index, question, settings, llm=llm)
+    result = balanced(index, result, n_papers) if balance else result
     if thread is not None:
         result = with_kept(index, result, thread)
     covered = None
