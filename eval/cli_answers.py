@@ -95,7 +95,7 @@ def attacks(
     offline: OfflineOption = False,
     json_output: JsonOption = False,
 ) -> None:
-    """Instructions hidden in queries and in abstracts: how many are not obeyed."""
+    """Instructions hidden in queries, abstracts and full texts: how many are not obeyed."""
     from eval import answers as measured
 
     found = measured.attacks(

@@ -56,6 +56,11 @@ _NO_TITLE = re.compile(
     r"^(?:untitled|microsoft word|manuscript|paper|main|output|draft|ms|arxiv)\b|\.(?:tex|dvi|docx?|pdf|ps)$|^\W*$",
     re.IGNORECASE,
 )
+_FRONT_MATTER = re.compile(
+    r"^(?:draft version|typeset using|mnras|preprint|arxiv:|received|accepted|submitted|published|journal|astronomy (?:&|and)|the astro"
+    r"|manuscript no|version|abstract|https?:|doi|[\w&. ]+ \d+, \d+)|[.,;]$",
+    re.IGNORECASE,
+)
 _PERSON = re.compile(r"^(?:[^\W\d_][\w.'’-]*\s+){1,4}[^\W\d_][\w'’.-]+$")
 _ROMAN = {
     name: n
@@ -81,7 +86,8 @@ def read_pdf(name: str, data: bytes) -> Document:
         notes.append(f"{empty} of its pages hold no text")
     marks = _bookmarks(pdf)
     facts = _metadata(pdf)
-    title = facts["Title"] if not _NO_TITLE.search(facts["Title"]) else _largest_text(pdf)
+    title = facts["Title"] if not _NO_TITLE.search(facts["Title"]) else ""
+    title = title or _largest_text(pdf) or _first_line(pages[0])
     year = _YEAR.search(pages[0])
     return Document(
         name=name,
@@ -189,6 +195,16 @@ def _largest_text(pdf: Any) -> str:
     text = "".join(c for size, c in sized if size == max(titles) or c.isspace())
     text = " ".join(re.sub(r"[\x00-\x1f\ufffe]", " ", text).split())
     return re.sub(r"[^\w)?!]+$", "", text) if len(text) < LONGEST_TITLE else ""
+
+
+def _first_line(first_page: str) -> str:
+    """The first line that could be a title, where all type is of one size."""
+    for line in first_page.splitlines()[:6]:
+        text = re.sub(r"[∗*†‡§]+$", "", line.strip())
+        long_enough = sum(map(str.isalpha, text)) >= FEWEST_TITLE_LETTERS and len(text.split()) > 2
+        if long_enough and not _FRONT_MATTER.search(text):
+            return text[:LONGEST_TITLE]
+    return ""
 
 
 def _authors(said: str, first_page: str, title: str) -> tuple[str, ...]:

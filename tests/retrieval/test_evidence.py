@@ -91,7 +91,7 @@ def test_a_series_is_read_where_nothing_else_comes_near(warps: Index) -> None:
 
 
 def test_near_duplicates_and_errata_are_one_paper(warps: Index) -> None:
-    result = balanced(warps, found_in(warps), 7)
+    result = balanced(warps, found_in(warps), 8)
     titles = [hit.paper.title for hit in result.hits]
     aside = {a.hit.paper.title: a.because for a in result.set_aside}
     warp_pair = {ROWS[4]["title"], ROWS[5]["title"]}
