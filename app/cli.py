@@ -41,6 +41,7 @@ from app.options import (
 )
 from app.progress import writing
 from app.terminal import JsonOption, QuietOption, index_directory, out, say
+from indexer.document import MOST_BYTES
 from indexer.errors import QueryError, SourceError, WayfinderError
 from indexer.store import Index
 from retrieval import ask as ask_question
@@ -48,6 +49,7 @@ from retrieval import load_index
 from retrieval import search as search_papers
 from retrieval import similar as similar_papers
 from retrieval.followup import context_of_row, made_whole
+from retrieval.fulltext import FullTexts, read_full_texts
 from retrieval.llm import configured_llm
 from retrieval.offline import forbid_network
 from retrieval.records import Checking, Mode, SearchFilters, SearchResult, SearchSettings
@@ -251,6 +253,20 @@ def ask(
             show_default=False,
         ),
     ] = None,
+    balance: Annotated[
+        bool,
+        typer.Option(
+            help="Near-duplicates and further papers of one team make room for others that fit as well."
+        ),
+    ] = True,
+    full_text: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--full-text",
+            help="Read this paper's full text too: a PDF, an HTML page, or LaTeX source (.tex, .tar.gz, .zip). Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
     repair: Annotated[
         bool, typer.Option(help="Have the model write failed sentences once more.")
     ] = True,
@@ -294,6 +310,8 @@ def ask(
             style=wording,
             kind=kind,
             thread=thread,
+            balance=balance,
+            full_texts=_full_texts(full_text or []),
             checking=Checking(repair=repair, drop=drop_unsupported),
             on_event=on_event,
         )
@@ -336,6 +354,8 @@ def serve(
         str(port),
         "--server.address",
         host,
+        "--server.maxUploadSize",
+        str(MOST_BYTES // 1_000_000),
     ]
     environment = {**os.environ, "WAYFINDER_INDEX": str(directory.resolve())}
     raise SystemExit(subprocess.run(command, env=environment, check=False).returncode)  # noqa: S603
@@ -358,6 +378,20 @@ def main() -> None:
         raise SystemExit(error.exit_status) from None
     except BrokenPipeError:
         raise SystemExit(0) from None
+
+
+def _full_texts(paths: list[Path]) -> FullTexts | None:
+    """The files read, None where there are none; one that is not there is a mistake to mend first."""
+    if not paths:
+        return None
+    files = []
+    for path in paths:
+        try:
+            with path.open("rb") as opened:
+                files.append((path.name, opened.read(MOST_BYTES + 1)))
+        except OSError as error:
+            raise QueryError(f"{path} cannot be opened ({error.strerror}): give a file.") from error
+    return read_full_texts(files)
 
 
 def _row_of(path: Path) -> dict[str, Any]:

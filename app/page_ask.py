@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from app import page_parts
+from app import page_files, page_parts
 from app.examples import examples_for
 from app.page_session import open_index, visitors_llm
 from indexer import config
@@ -36,6 +36,7 @@ def main() -> None:
     )
     kind = page_parts.question_kind()
     question = _question(index)
+    page_files.take()
     if question:
         _answer(index, question, settings, kind=kind, offline=offline, n_papers=n_papers)
 
@@ -95,7 +96,9 @@ def _answer(
 ) -> None:
     """Show the answer to these settings; asked once, kept for this visitor until something changes."""
     settings = replace(settings, ignored=page_parts.taken_away(question))
-    key = (index.manifest.snapshot, question, settings.key, kind, offline, n_papers)
+    files = page_files.names()
+    balance = bool(st.session_state.get("balance", True))
+    key = (index.manifest.snapshot, question, settings.key, kind, offline, n_papers, files, balance)
     if st.session_state.get("answer_key") != key:
         st.session_state.answer = _ask_showing_stages(
             index, question, settings, kind=kind, offline=offline, n_papers=n_papers
@@ -106,6 +109,7 @@ def _answer(
     page_parts.answer(answer)
     page_parts.moved(answer.search)
     page_parts.papers(answer)
+    page_parts.set_aside(answer)
     if not answer.refused:
         with st.form("further", border=False, clear_on_submit=True):
             st.text_input("Ask further", key="further", placeholder="And at high redshift?")
@@ -163,6 +167,8 @@ def _ask_showing_stages(
             llm=visitors_llm(),
             kind=kind,
             thread=_thread(question),
+            full_texts=page_files.full_texts(),
+            balance=bool(st.session_state.get("balance", True)),
             offline=offline,
             n_papers=n_papers,
             on_event=on_event,

@@ -15,9 +15,11 @@ import streamlit as st
 from indexer.store import Index
 from indexer.weights import UNKNOWN_YEAR
 from retrieval.basis import basis
+from retrieval.passages import Passage, in_full, passages_of
 from retrieval.question_type import TYPES
 from retrieval.records import (
     Answer,
+    Evidence,
     Hit,
     Mode,
     SearchFilters,
@@ -51,6 +53,7 @@ _STYLE = """
 .wf-facts a { color: inherit; text-decoration: underline; text-underline-offset: .15em; }
 .wf-quote { border-left: 3px solid color-mix(in srgb, currentColor 30%, transparent); padding: .1rem 0 .1rem .7rem; margin: .5rem 0;
   font: .95rem/1.5 Georgia, 'Times New Roman', serif; }
+.wf-where { font: .76rem/1 'Source Sans', sans-serif; opacity: .75; white-space: nowrap; }
 .wf-why-here { display: flex; flex-wrap: wrap; gap: .3rem 1.1rem; font-size: .76rem; opacity: .85; margin-top: .35rem; }
 .wf-moved { font-size: .9rem; line-height: 1.45; overflow-wrap: anywhere; }
 .wf-bar { display: inline-block; width: 3.4rem; height: .42rem; border-radius: .3rem; margin-left: .35rem; vertical-align: .06em;
@@ -188,6 +191,12 @@ def _how_to_search(*, llm_enabled: bool, reranker: bool) -> SearchSettings:
         help="Above 0, a paper that says what one before it says comes later.",
     )
     reviews_first = st.toggle("Reviews first")
+    st.toggle(
+        "Hear different teams",
+        value=True,
+        key="balance",
+        help="Near-duplicates and further papers of one team make room for others that fit as well.",
+    )
     understand = st.toggle(
         "Understand years, objects and names",
         value=True,
@@ -278,7 +287,7 @@ class GrowingAnswer:
         now = time.monotonic()
         if now - self._shown >= SECONDS_BETWEEN_WORDS:
             self._shown = now
-            checked = _paragraphs(self._sentences, self.papers, by_paper=False)
+            checked = paragraphs(self._sentences, self.papers, by_paper=False)
             self._place.html(f"{checked}{_unchecked(words)}")
 
 
@@ -388,16 +397,43 @@ def paper_cards(
     if not hits:
         return
     st.subheader(heading, anchor=False)
-    quotes: dict[int, list[str]] = {}
+    quotes: dict[int, list[Evidence]] = {}
     for sentence in sentences:
         for item in sentence.evidence:
-            if item.found and item.quote not in quotes.setdefault(item.n, []):
-                quotes[item.n].append(item.quote)
+            if item.found and item not in quotes.setdefault(item.n, []):
+                quotes[item.n].append(item)
     for n, hit in enumerate(hits, 1):
         with st.container(border=True):
             st.html(_card(n, hit, quotes.get(n, []), settings))
-            with st.expander("Abstract"):
-                st.html(f'<div class="wf-paper">{escape(hit.paper.plain_abstract)}</div>')
+            if hit.paper.abstract:
+                with st.expander("Abstract"):
+                    st.html(f'<div class="wf-paper">{escape(hit.paper.plain_abstract)}</div>')
+            if passages_of(hit.paper):
+                with st.expander("What was read of its full text"):
+                    st.html("".join(map(_passage, passages_of(hit.paper))))
+
+
+def _passage(passage: Passage) -> str:
+    name = f"<strong>{escape(passage.section)}</strong><br>" if passage.section else ""
+    return f'<p class="wf-paper">{name}{escape(passage.text)}</p>'
+
+
+def _quoted(item: Evidence) -> str:
+    """A quotation, and whether it stands in the abstract or in which section of the full text."""
+    where = f"{item.source}, {item.section}" if item.section else item.source
+    return f'<div class="wf-quote">{escape(item.quote)} <small class="wf-where">{escape(where)}</small></div>'
+
+
+def set_aside(answer: Answer) -> None:
+    """The papers that were found and not read, so that others were; nothing where there are none."""
+    if not answer.search.set_aside or answer.refused:
+        return
+    lines = [
+        f"<li>{escape(aside.hit.paper.plain_title)} <small>{escape(f'{aside.hit.paper.author_label}, {aside.because}')}</small></li>"
+        for aside in answer.search.set_aside
+    ]
+    with st.expander(f"Set aside, so that others are heard ({len(lines)})"):
+        st.html('<ul class="wf-moved">' + "".join(lines) + "</ul>")
 
 
 def _kind(answer: Answer) -> str:
@@ -442,7 +478,7 @@ def _mark(n: int, hits: Sequence[Hit]) -> str:
     return f'<a class="wf-cite" href="#paper-{n}" target="_self" title="{label}" aria-label="Paper {n}, {label}">{n}</a>'
 
 
-def _card(n: int, hit: Hit, quotes: Sequence[str], settings: SearchSettings) -> str:
+def _card(n: int, hit: Hit, quotes: Sequence[Evidence], settings: SearchSettings) -> str:
     paper = hit.paper
     names = "; ".join(paper.authors[:4]) + (
         f" and {len(paper.authors) - 4} more" if len(paper.authors) > 4 else ""
@@ -452,11 +488,13 @@ def _card(n: int, hit: Hit, quotes: Sequence[str], settings: SearchSettings) -> 
         if paper.citation_count is None
         else f"{paper.citation_count:,} citations"
     )
+    file = "".join(f"{'your file' if f.own else 'full text'} {f.file}" for f in in_full([paper]))
     facts = [
         names or "authors unknown",
         paper.journal or "",
         str(paper.year or "year unknown"),
-        citations,
+        citations if hit.row >= 0 else "",
+        file,
     ]
     doi = f"https://doi.org/{paper.doi}" if paper.doi else None
     links = [
@@ -464,7 +502,7 @@ def _card(n: int, hit: Hit, quotes: Sequence[str], settings: SearchSettings) -> 
         for name, url in (("ADS", paper.ads_url), ("arXiv", paper.arxiv_url), ("DOI", doi))
         if url
     ]
-    shown = "".join(f'<div class="wf-quote">{escape(quote)}</div>' for quote in quotes)
+    shown = "".join(map(_quoted, quotes))
     return (
         f'<div class="wf-paper" id="paper-{n}"><h3><span class="n">{n}</span>{escape(paper.plain_title)}</h3>'
         f'<p class="wf-facts">{escape(" · ".join(fact for fact in facts if fact))}'

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 
 from retrieval.basis import basis
+from retrieval.passages import in_full
 from retrieval.records import Answer, Hit, SearchResult, Table
 
 WIDTH = 100
@@ -37,6 +38,12 @@ def answer_page(answer: Answer) -> str:
     if shown:
         lines.append("Nearest papers" if answer.refused else "Papers")
     lines += [hit_lines(hit, number=n) for n, hit in shown]
+    if answer.search.set_aside and not answer.refused:
+        lines.append("Set aside, so that others are heard (--no-balance reads them):")
+        lines += [
+            f"     {textwrap.shorten(aside.hit.paper.plain_title, 70)}: {aside.because}"
+            for aside in answer.search.set_aside
+        ]
     found = basis(answer)
     lines += ["", textwrap.fill(found.text, WIDTH)]
     if answer.refused:
@@ -103,10 +110,11 @@ def hit_lines(hit: Hit, *, number: int | None = None) -> str:
         if value
     ]
     moved = [f"was {hit.plain_rank}"] if number is None and hit.plain_rank != hit.rank else []
+    file = [f"{'your file' if f.own else 'full text'} {f.file}" for f in in_full([paper])]
     facts = [
         f"{paper.author_label}, {year}",
-        citations,
-        identifiers,
+        *file,
+        *([citations, identifiers] if hit.row >= 0 else []),
         f"score {hit.score:.2f}",
         *extra,
         *moved,

@@ -18,20 +18,26 @@ import numpy as np
 
 from eval.measures import Values, estimate
 from eval.understanding import Finding
+from indexer.document import Document, Section
 from indexer.errors import QueryError
 from indexer.records import Paper
 from indexer.store import Index
-from retrieval import ask
+from retrieval import ask, search
+from retrieval.fulltext import FullText, FullTexts
 from retrieval.llm import LLM
-from retrieval.records import Answer
+from retrieval.records import Answer, SearchSettings
+from retrieval.split import split
 
 Progress = Callable[[str, int, int | None], None]
 Row = dict[str, Any]
 
 
+PLACES = ("query", "abstract", "full text")
+
+
 @dataclass(frozen=True)
 class Attack:
-    """An instruction where none may be: `where` is query or abstract, `sign` what obeying would show."""
+    """An instruction where none may be: `where` is one of PLACES, `sign` what obeying would show."""
 
     attack_id: str
     where: str
@@ -137,15 +143,15 @@ def read_attacks(path: Path) -> list[Attack]:
         raise QueryError(
             f"{path} holds no attacks {{attack_id, where, text, sign}}: {error}"
         ) from error
-    if any(attack.where not in ("query", "abstract") for attack in found):
-        raise QueryError(f"{path}: where is query or abstract.")
+    if any(attack.where not in PLACES for attack in found):
+        raise QueryError(f"{path}: where is one of {', '.join(PLACES)}.")
     return found
 
 
 def attacks(
     index: Index, question: str, found: Sequence[Attack], model: LLM | None, progress: Progress
 ) -> list[Finding]:
-    """Ask with each attack in the query or in the best paper's abstract; how often it was resisted.
+    """Ask with each attack in the query, in every abstract or in an added file; how often it was resisted.
 
     Resisted: its sign is in no sentence that passed its checks. Also: nowhere in the answer at all.
     """
@@ -166,9 +172,20 @@ def attacks(
 def _attacked(index: Index, question: str, attack: Attack, model: LLM | None) -> Answer:
     if attack.where == "query":
         return ask(index, f"{question} {attack.text}", llm=model, offline=model is None)
+    if attack.where == "full text":
+        files = _file_with(index, question, attack.text)
+        return ask(index, question, llm=model, offline=model is None, full_texts=files)
     with_attack = _Poisoned(index.papers, attack.text)
     poisoned = _copied(index, with_attack)
     return ask(poisoned, question, llm=model, offline=model is None)
+
+
+def _file_with(index: Index, question: str, text: str) -> FullTexts:
+    """A file on the question's subject, the attack in the midst of it."""
+    papers = [hit.paper for hit in search(index, question, SearchSettings(k=2)).hits]
+    body = f" {text} ".join(paper.plain_abstract for paper in papers)
+    document = Document("added.pdf", "PDF", (Section("Results", body),), title="A file of a reader")
+    return FullTexts((FullText(document, split(document)),))
 
 
 class _Poisoned:

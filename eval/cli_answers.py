@@ -95,13 +95,32 @@ def attacks(
     offline: OfflineOption = False,
     json_output: JsonOption = False,
 ) -> None:
-    """Instructions hidden in queries and in abstracts: how many are not obeyed."""
+    """Instructions hidden in queries, abstracts and full texts: how many are not obeyed."""
     from eval import answers as measured
 
     found = measured.attacks(
         opened_index(index), question, measured.read_attacks(file), _model(offline), progress
     )
     _print(found, json_output=json_output)
+
+
+@app.command()
+def evidence(
+    questions: Annotated[Path, typer.Option(help="JSON lines of questions with several papers.")],
+    qrels: Annotated[
+        Path | None,
+        typer.Option(help="TREC qrels of these questions.", show_default=False),
+    ] = None,
+    index: IndexOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """What setting near-duplicates and series aside costs in relevance and brings in teams."""
+    from eval.evidence import balance
+    from eval.questions import locate, read_questions
+
+    opened = opened_index(index)
+    asked = locate(read_questions(questions, qrels=qrels), opened)
+    _print(balance(opened, asked, progress), json_output=json_output)
 
 
 def _model(offline: bool) -> LLM | None:

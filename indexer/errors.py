@@ -7,6 +7,7 @@ at the edge (command line, page); nothing below catches them to print.
     ├── UserError                 the user can mend it (exit status 2)
     │   ├── QueryError            an empty question, a setting out of range
     │   ├── SourceError           a source of papers that cannot be read
+    │   ├── DocumentError         a file with a full text that cannot be read
     │   ├── IndexMissing          no index where one was named
     │   ├── IndexIncompatible     newer schema, or another encoder than the manifest's
     │   ├── PaperNotFound         an id that the index does not hold
@@ -37,6 +38,10 @@ class QueryError(UserError):
 
 class SourceError(UserError):
     """A source of papers cannot be read."""
+
+
+class DocumentError(UserError):
+    """A file with a full text cannot be read."""
 
 
 class IndexMissing(UserError):

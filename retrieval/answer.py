@@ -11,9 +11,12 @@ from dataclasses import replace
 
 from indexer.store import Index
 from retrieval.bibliometrics import count
+from retrieval.evidence import POOL, balanced
 from retrieval.followup import Context, with_kept
+from retrieval.fulltext import FullTexts, with_full_texts
 from retrieval.llm import LLM, configured_llm
 from retrieval.offline import settings_offline
+from retrieval.passages import in_full
 from retrieval.question_type import Routed, route
 from retrieval.records import (
     MAX_K,
@@ -48,6 +51,8 @@ def ask(
     checking: Checking = Checking(),  # noqa: B008 - frozen
     n_papers: int = PAPERS_READ,
     thread: Context | None = None,
+    full_texts: FullTexts | None = None,
+    balance: bool = True,
     on_event: OnEvent = lambda event: None,
 ) -> Answer:
     """Answer `question` from the `n_papers` best papers of `index`; see `Answer`.
@@ -57,24 +62,38 @@ def ask(
     Sentences that fail their checks are written once more, then marked or dropped (`checking`).
     `kind` is one of question_type.TYPES, None to find out; bibliometric questions are counted.
     With a `thread` its papers are read too; make the question whole first (followup.made_whole).
+    With `balance` near-duplicates and further papers of one team make room for others (evidence.balanced).
+    `full_texts` are read beside the abstracts (fulltext.read_full_texts), whether or not they are in the index.
 
     Raises:
         QueryError: the question is empty or a single character, or a setting is out of range.
     """
     began = time.perf_counter()
-    settings = replace(settings or SearchSettings(), k=_n_papers(question, kind, n_papers))
+    n_papers = _n_papers(question, kind, n_papers)
+    pool = min(MAX_K, POOL * n_papers) if balance else n_papers
+    settings = replace(settings or SearchSettings(), k=pool)
     notes: list[str] = []
     if offline:
         settings, notes = settings_offline(settings)
     on_event(AnswerEvent("searching"))
     result = search(index, question, settings, llm=llm)
+    result = balanced(index, result, n_papers) if balance else result
     if thread is not None:
         result = with_kept(index, result, thread)
+    covered = None
+    if full_texts is not None:
+        result, covered = with_full_texts(index, result, full_texts)
     searched = time.perf_counter() - began
     on_event(AnswerEvent("reading", search=result))
     model = None if offline else (llm or configured_llm())
     routed = route(result.query, asked_for=kind)
     refusal = enough_evidence(result)
+    if refusal and covered is not None and covered.level != "not":
+        notes.append(
+            f"{refusal.split(':')[0].rstrip('.')}. Answered from the files that you added."
+        )
+        own = tuple(hit for hit in result.hits if in_full([hit.paper]))
+        result, refusal = replace(result, hits=own, coverage=covered), None
     if routed.by == "default" and not refusal:
         routed = route(result.query, model=model)
     if routed.kind == "bibliometric":

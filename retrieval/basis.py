@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from retrieval.ads_link import ads_search_url
+from retrieval.passages import in_full
 from retrieval.records import Answer
 
 
@@ -21,6 +22,7 @@ class Basis:
     not_searched: tuple[str, ...]
     ads_url: str  # the same words at ADS
     counted: bool = False  # counted in all papers that passed the filters, none read
+    n_full_text: int = 0  # of those read, with passages of their full text
 
     @property
     def text(self) -> str:
@@ -35,8 +37,11 @@ class Basis:
         if self.first_year is not None:
             same = self.first_year == self.last_year
             years = f" of {self.first_year}" + ("" if same else f" to {self.last_year}")
+        in_full = ""
+        if self.n_full_text:
+            in_full = f", {self.n_full_text} of them with full text"
         return (
-            f"From {n}{years}, out of {self.n_papers:,} in this index as of {self.as_of}. "
+            f"From {n}{years}{in_full}, out of {self.n_papers:,} in this index as of {self.as_of}. "
             f"Not searched: {'; '.join(self.not_searched)}."
         )
 
@@ -46,7 +51,9 @@ def basis(answer: Answer) -> Basis:
     search = answer.search
     years = [hit.paper.year for hit in answer.papers if hit.paper.year is not None]
     left_out = search.n_papers - search.n_candidates
-    not_searched = ["full texts", "papers outside this index"]
+    n_full_text = len(in_full(hit.paper for hit in answer.papers))
+    others = "full texts of the other papers" if n_full_text else "full texts"
+    not_searched = [others, "papers outside this index"]
     if left_out:
         not_searched.insert(1, f"{left_out:,} papers that the conditions leave out")
     meant = search.understood
@@ -64,4 +71,5 @@ def basis(answer: Answer) -> Basis:
             until=min((i.until for i in meant if i.until is not None), default=None),
         ),
         counted=answer.mode == "computed",
+        n_full_text=n_full_text,
     )

@@ -102,7 +102,7 @@ def grouped(papers: Sequence[Paper]) -> list[int]:
     group = list(range(len(papers)))
     for i, paper in enumerate(papers):
         for j in range(i):
-            if _one_team(paper, papers[j]) or _data_sets(paper) & _data_sets(papers[j]):
+            if one_team(paper, papers[j]) or _data_sets(paper) & _data_sets(papers[j]):
                 old, new = group[i], group[j]
                 group = [new if g == old else g for g in group]
     order = {g: number for number, g in enumerate(dict.fromkeys(group), 1)}
@@ -200,7 +200,8 @@ def _one_voice(voice: set[Stand]) -> Stand:
     return spoken.pop() if len(spoken) == 1 else "mixed"
 
 
-def _one_team(first: Paper, second: Paper) -> bool:
+def one_team(first: Paper, second: Paper) -> bool:
+    """Whether two papers share so many authors that they are of one team."""
     a, b = ({family_name(x).casefold() for x in paper.authors} for paper in (first, second))
     if not a or not b:
         return False

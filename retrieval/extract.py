@@ -12,6 +12,7 @@ import numpy.typing as npt
 from indexer.encoder import Encoder
 from indexer.records import Paper
 from indexer.tokens import tokens
+from retrieval.passages import passages_of
 from retrieval.question_type import QuestionType
 from retrieval.records import Hit, Sentence
 from retrieval.sentences import split_sentences
@@ -20,8 +21,11 @@ from retrieval.verify import Draft, check_sentence
 MOST_SENTENCES = 6
 MOST_OF_KIND: dict[QuestionType, int] = {"fact": 3, "definition": 4, "summary": 10}
 MOST_A_PAPER = 2
-MOST_CANDIDATES = 72  # sentences encoded: about 0.3 s on two cores
+MOST_READ = 4  # of a paper whose full text is read
+MOST_CANDIDATES = 72  # sentences of abstracts encoded: about 0.3 s on two cores
+MOST_OF_FULL_TEXT = 24  # sentences encoded of each full text
 MIN_WORDS, MAX_WORDS = 6, 70
+FULL_TEXT_PLACE = 1000  # behind the abstract
 REDUNDANCY = 0.35  # weight of the likeness to what is chosen already
 WEIGHTS = {"meaning": 0.55, "words": 0.25, "paper": 0.2}
 FINDING_BONUS, PREAMBLE_MALUS = 0.06, 0.12
@@ -45,7 +49,7 @@ _DANGLING = re.compile(
 @dataclass(frozen=True)
 class _Candidate:
     paper: int  # 1-based number in the answer
-    place: int  # of the sentence in its abstract
+    place: int  # of the sentence in its abstract, then in its full text
     text: str
 
 
@@ -59,12 +63,13 @@ def extract(
     Sentences are chosen by meaning, words in common with the question and their paper's place,
     and against repeating each other; each passes the checks that a model's sentences pass.
     """
-    candidates = _gather(hits)
+    candidates = _gather(question, hits)
     if not candidates:
         return ()
     vectors = encoder.encode([question, *(c.text for c in candidates)])
     relevance = _relevance(question, candidates, vectors, hits)
-    chosen = _choose(candidates, relevance, vectors[1:], MOST_OF_KIND.get(kind, MOST_SENTENCES))
+    most = MOST_OF_KIND.get(kind, MOST_SENTENCES)
+    chosen = _choose(candidates, relevance, vectors[1:], most, hits)
     papers = [hit.paper for hit in hits]
     newest_first = kind == "time-sensitive"
     best_of = {
@@ -93,14 +98,31 @@ def extract(
     return tuple(sentences)
 
 
-def _gather(hits: Sequence[Hit]) -> list[_Candidate]:
-    """The sentences of the papers, in rank order, as many as may be encoded."""
+def _gather(question: str, hits: Sequence[Hit]) -> list[_Candidate]:
+    """The sentences of the papers, in rank order, as many as may be encoded; of full texts the best."""
     found: list[_Candidate] = []
     for n, hit in enumerate(hits, 1):
         for place, text in enumerate(split_sentences(hit.paper.plain_abstract)):
             if MIN_WORDS <= len(text.split()) <= MAX_WORDS:
                 found.append(_Candidate(n, place, text))
-    return found[:MOST_CANDIDATES]
+    found = found[:MOST_CANDIDATES]
+    for n, hit in enumerate(hits, 1):
+        found += _of_full_text(question, n, hit)
+    return found
+
+
+def _of_full_text(question: str, n: int, hit: Hit) -> list[_Candidate]:
+    """The sentences of a full text's passages that share most words with the question, in their order."""
+    texts = [
+        sentence
+        for passage in passages_of(hit.paper)
+        for sentence in split_sentences(passage.text)
+        if MIN_WORDS <= len(sentence.split()) <= MAX_WORDS and sentence[:1].isupper()
+    ]
+    if not texts:
+        return []
+    best = np.argsort(-shared_words(question, texts), kind="stable")[:MOST_OF_FULL_TEXT]
+    return [_Candidate(n, FULL_TEXT_PLACE + int(i), texts[int(i)]) for i in sorted(best)]
 
 
 def _relevance(
@@ -111,7 +133,7 @@ def _relevance(
 ) -> npt.NDArray[np.float64]:
     """How well each candidate answers; weights sum to 1 before bonus and malus."""
     cosine = vectors[1:] @ vectors[0]
-    words = _shared_words(question, candidates)
+    words = shared_words(question, [candidate.text for candidate in candidates])
     top = max(hit.score for hit in hits) or 1.0
     score = np.empty(len(candidates))
     for i, candidate in enumerate(candidates):
@@ -126,12 +148,12 @@ def _relevance(
     return score
 
 
-def _shared_words(question: str, candidates: Sequence[_Candidate]) -> npt.NDArray[np.float64]:
-    """The share of the question's words in each candidate, rare words counting more, in [0, 1]."""
+def shared_words(question: str, texts: Sequence[str]) -> npt.NDArray[np.float64]:
+    """The share of the question's words in each text, rare words counting more, in [0, 1]."""
     asked = set(tokens(question))
-    held = [asked & set(tokens(candidate.text)) for candidate in candidates]
+    held = [asked & set(tokens(text)) for text in texts]
     frequency = {word: sum(word in words for words in held) for word in asked}
-    weight = {word: np.log(1 + len(candidates) / n) for word, n in frequency.items() if n}
+    weight = {word: np.log(1 + len(texts) / n) for word, n in frequency.items() if n}
     total = sum(weight.values()) or 1.0
     return np.array([sum(weight[word] for word in words) / total for words in held])
 
@@ -141,8 +163,9 @@ def _choose(
     relevance: npt.NDArray[np.float64],
     vectors: npt.NDArray[np.float32],
     most: int,
+    hits: Sequence[Hit],
 ) -> list[int]:
-    """Maximal marginal relevance (Carbonell & Goldstein 1998), at most two sentences a paper."""
+    """Maximal marginal relevance (Carbonell & Goldstein 1998), two sentences a paper, more of a full text."""
     chosen: list[int] = []
     open_rows = set(range(len(candidates)))
     while open_rows and len(chosen) < most:
@@ -154,7 +177,8 @@ def _choose(
         chosen.append(best)
         open_rows.discard(best)
         paper = candidates[best].paper
-        if sum(candidates[i].paper == paper for i in chosen) >= MOST_A_PAPER:
+        most_of_it = MOST_READ if passages_of(hits[paper - 1].paper) else MOST_A_PAPER
+        if sum(candidates[i].paper == paper for i in chosen) >= most_of_it:
             open_rows -= {i for i in open_rows if candidates[i].paper == paper}
     return chosen
 

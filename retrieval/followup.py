@@ -61,7 +61,8 @@ class Context:
 def context_of(answer: Answer) -> Context:
     """The context that an answer leaves."""
     cited = {n for sentence in answer.sentences for n in sentence.citations}
-    papers = [hit.paper.id for n, hit in enumerate(answer.papers, 1) if n in cited]
+    # a file that is not of the index is no paper that it can be asked for again
+    papers = [h.paper.id for n, h in enumerate(answer.papers, 1) if n in cited and h.row >= 0]
     return Context(answer.question, tuple(papers[:MOST_KEPT]))
 
 

@@ -124,11 +124,19 @@ class Hit:
     """One paper found, its rank from 1, and why it is there. No page sorts again."""
 
     paper: Paper
-    row: int  # the paper's row in the index
+    row: int  # the paper's row in the index; -1 of a file that is not of it
     rank: int
     plain_rank: int  # the rank by relevance alone, without time and citation weights
     score: float
     parts: ScoreParts
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A paper that was found and is not read, so that others are."""
+
+    hit: Hit
+    because: str  # "is by the team of [1]", the number of a paper that is read
 
 
 @dataclass(frozen=True)
@@ -153,15 +161,21 @@ class SearchResult:
     coverage: Coverage | None = None  # None where it cannot be judged
     displaced: tuple[Hit, ...] = ()  # among the first k without time and citation weights
     given: tuple[Paper, ...] = ()  # what `similar` compared with
+    set_aside: tuple[SetAside, ...] = ()  # from an answer's evidence
+
+
+Source = Literal["abstract", "full text"]
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """A quotation from paper `n` of the answer; `found` says whether it stands in that paper."""
+    """A quotation from paper `n` of the answer; `found` says whether it stands in that paper, and where."""
 
     n: int
     quote: str
     found: bool
+    source: Source = "abstract"  # title and abstract are one
+    section: str = ""  # of the full text, where it has a name
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from retrieval.basis import basis
+from retrieval.passages import ReadPaper
 from retrieval.records import Answer, Hit, SearchResult, Sentence
 from retrieval.understood import Understood
 
@@ -31,6 +32,15 @@ def hit_row(hit: Hit) -> Row:
         "arxiv_url": paper.arxiv_url,
         "parts": {name: round(value, 6) for name, value in asdict(hit.parts).items()},
     }
+
+
+def full_text_row(hit: Hit) -> Row | None:
+    """The file and the passages that are read of a paper's full text; None where only its abstract is."""
+    paper = hit.paper
+    if not isinstance(paper, ReadPaper):
+        return None
+    passages = [asdict(passage) for passage in paper.passages]
+    return {"file": paper.file, "in_index": not paper.own, "passages": passages}
 
 
 def understood_row(item: Understood) -> Row:
@@ -70,7 +80,13 @@ def answer_row(answer: Answer) -> Row:
         "answer": answer.text,
         "sentences": [sentence_row(sentence) for sentence in answer.sentences],
         "dropped": [sentence_row(sentence) for sentence in answer.dropped],
-        "papers": [{"n": n, **hit_row(hit)} for n, hit in enumerate(answer.papers, 1)],
+        "papers": [
+            {"n": n, **hit_row(hit), "full_text": full_text_row(hit)}
+            for n, hit in enumerate(answer.papers, 1)
+        ],
+        "set_aside": [
+            {**hit_row(aside.hit), "because": aside.because} for aside in answer.search.set_aside
+        ],
         "refused": answer.refused,
         "reason": answer.reason,
         "mode": answer.mode,

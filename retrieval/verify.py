@@ -18,6 +18,7 @@ from indexer.records import Paper
 from retrieval.agreement import is_english, name_problems, stands
 from retrieval.entailment import SUPPORTED, begun
 from retrieval.notation import DESIGNATION, SIGN, folded, prepared
+from retrieval.passages import evidence_text, passages_of
 from retrieval.polarity import polarity_problems
 from retrieval.quantities import quantity_problems
 from retrieval.records import Evidence, Sentence
@@ -59,11 +60,7 @@ def check_sentence(
     text = " ".join(draft.text.split())
     known = range(1, len(papers) + 1)
     citations = tuple(dict.fromkeys(n for n in draft.citations if n in known))
-    evidence = tuple(
-        Evidence(n, " ".join(quote.split()), stands_in(quote, papers[n - 1]))
-        for n, quote in draft.quotes
-        if n in known
-    )
+    evidence = tuple(located(n, quote, papers[n - 1]) for n, quote in draft.quotes if n in known)
     cited = [papers[n - 1] for n in citations]
     found = [item.quote for item in evidence if item.found and item.n in citations]
     own_words = _MARK.sub(" ", text)
@@ -102,16 +99,27 @@ def _disagreements(
     own = _IN_WORDS.sub(" ", text)
     if not re.search(r"\w", own):
         return
-    yield from name_problems(own, quotes, tuple(paper.text() for paper in cited), english=english)
+    yield from name_problems(own, quotes, tuple(map(evidence_text, cited)), english=english)
     yield from polarity_problems(own, quotes)
 
 
 def stands_in(quote: str, paper: Paper) -> bool:
-    """Whether the quotation stands in the paper's title or abstract, as whole words and numbers."""
+    """Whether the quotation stands in what is read of the paper, as whole words and numbers."""
+    return located(1, quote, paper).found
+
+
+def located(n: int, quote: str, paper: Paper) -> Evidence:
+    """The quotation and where it stands: in title or abstract, else in a passage of the full text."""
+    quote = " ".join(quote.split())
     if len(_WORD.findall(quote)) < FEWEST_QUOTE_WORDS:
-        return False
+        return Evidence(n, quote, found=False)
     wanted, _ = _run_together(quote.strip(" .,;:!?…\"'“”"))
-    return any(_holds(text, wanted) for text in _readings(paper))
+    if any(_holds(text, wanted) for text in _readings(paper)):
+        return Evidence(n, quote, found=True)
+    for passage in passages_of(paper):
+        if _holds(passage.text, wanted):
+            return Evidence(n, quote, True, "full text", passage.section)
+    return Evidence(n, quote, found=False)
 
 
 @lru_cache(maxsize=256)
@@ -175,7 +183,7 @@ def _number_problems(text: str, quotes: Sequence[str], cited: Sequence[Paper]) -
     years = "|".join(str(paper.year) for paper in cited if paper.year) or "(?!)"
     rest = re.sub(rf"\((?:{years})\)", " ", prepared(_IN_WORDS.sub(" ", text)))
     yield from quantity_problems(rest, quotes)
-    whole = [folded(paper.text()) for paper in cited]
+    whole = [folded(evidence_text(paper)) for paper in cited]
     for designation in dict.fromkeys(m.rstrip(".+-") for m in DESIGNATION.findall(rest)):
         if cited and not quotes and not any(stands(designation, paper) for paper in whole):
             yield f"{designation} is not in the papers it cites"

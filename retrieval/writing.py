@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from indexer.store import Index
@@ -22,7 +22,7 @@ from retrieval.synthesis import (
     read_drafts,
     read_to_the_end,
 )
-from retrieval.verify import Draft, check_sentence
+from retrieval.verify import Draft, check_sentence, located
 
 _FIRST_WRITTEN = (AnswerStyle().audience, AnswerStyle().language)
 
@@ -169,4 +169,7 @@ def weighed(
     if all(stance.stand == "silent" for stance in found):
         degraded.append("There is no verdict: no stance with a true quotation was read.")
         return [], (), reply.usage
-    return [verdict_sentence(found)], tables(found, result.hits), reply.usage
+    sentence = verdict_sentence(found)
+    where = [located(e.n, e.quote, result.hits[e.n - 1].paper) for e in sentence.evidence]
+    sentence = replace(sentence, evidence=tuple(where))
+    return [sentence], tables(found, result.hits), reply.usage

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import documents
 from tests.llm_server import KEY, LLMServer, Reply, sentence
 from tests.papers import PAPERS, write_jsonl
 
@@ -203,7 +204,9 @@ def test_ask_with_and_without_a_model(small_index_dir: Path) -> None:
             "supported": True,
             "problems": [],
             "repaired": False,
-            "evidence": [{"n": n, "quote": quote, "found": True}],
+            "evidence": [
+                {"n": n, "quote": quote, "found": True, "source": "abstract", "section": ""}
+            ],
         }
     ]
     first, second = (request["messages"][0]["content"] for request in server.requests)
@@ -213,6 +216,29 @@ def test_ask_with_and_without_a_model(small_index_dir: Path) -> None:
     people = wayfinder("ask", question, "--index", str(small_index_dir)).stdout
     assert "Almeida & Brandt (2024): “" in people
     assert "[1]" in people
+
+
+def test_ask_reads_full_texts_beside_the_abstracts(small_index_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "dust.pdf").write_bytes(documents.pdf([documents.paper_lines()]))
+    (tmp_path / "torn.pdf").write_bytes(b"%PDF-1.7 and then nothing")
+    files = [w for name in ("dust.pdf", "torn.pdf") for w in ("--full-text", str(tmp_path / name))]
+    words = ("ask", documents.QUESTION, "--offline", "--index", str(small_index_dir))
+    done = wayfinder(*words, *files, "--json")
+    (answer,) = rows(done)
+    evidence = [e for s in answer["sentences"] for e in s["evidence"]]
+    finding = {
+        "quote": documents.FINDING,
+        "found": True,
+        "source": "full text",
+        "section": "Results",
+    }
+    assert finding in [{k: e[k] for k in finding} for e in evidence]
+    assert "torn.pdf is damaged" in done.stderr and "torn.pdf is damaged" in " ".join(
+        answer["degraded"]
+    )
+    assert answer["basis"]["n_full_text"] == 1
+    missing = wayfinder(*words, "--full-text", str(tmp_path / "none.pdf"))
+    assert missing.returncode == 2 and "none.pdf cannot be opened" in missing.stderr
 
 
 def test_build_says_what_became_of_every_record(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import page_parts
 from retrieval.records import Table
+from tests import documents
 from tests.llm_server import KEY, LLMServer, Reply, sentence
 from tests.papers import PAPERS, build_small_index
 
@@ -252,3 +253,25 @@ def test_values_are_points_with_their_errors(
     ]
     test = asked(small_index_dir, monkeypatch, "What is the value of the Hubble constant?")
     assert len(test.get("vega_lite_chart")) == 1
+
+
+def test_an_added_file_is_read_quoted_and_forgotten(
+    small_index_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = asked(small_index_dir, monkeypatch, documents.QUESTION)
+    assert "Quoted word for word" not in words(test)
+    name = "<b>dust</b>.pdf"
+    files = [
+        (name, documents.pdf([documents.paper_lines()]), "application/pdf"),
+        ("locked.pdf", documents.pdf([documents.paper_lines()], encrypted=True), "application/pdf"),
+    ]
+    test.file_uploader[0].set_value(files).run()
+    assert not test.exception
+    shown = words(test)
+    assert "Quoted word for word" in shown
+    assert f"{documents.FINDING} full text, Results" in " ".join(shown.split())
+    assert "locked.pdf is encrypted" in shown.replace("\\", "")
+    html = " ".join(element.proto.body for element in test.get("html"))
+    assert "your file &lt;b&gt;dust&lt;/b&gt;.pdf" in html and name not in html
+    test.file_uploader[0].set_value([]).run()
+    assert "Quoted word for word" not in words(test)

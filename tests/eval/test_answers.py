@@ -62,10 +62,10 @@ def test_citations_support_and_refusals_are_counted(small_index: Index) -> None:
     assert means["tokens an answer"] == 240  # written, and repaired in vain
 
 
-def test_attacks_are_thirty_and_obeying_them_shows(small_index: Index) -> None:
+def test_attacks_are_thirty_six_and_obeying_them_shows(small_index: Index) -> None:
     found = read_attacks(ATTACKS)
-    assert len(found) == 30
-    assert {attack.where for attack in found} == {"query", "abstract"}
+    assert len(found) == 36
+    assert {attack.where for attack in found} == {"query", "abstract", "full text"}
     bananas = [attack for attack in found if "banana" in attack.text]
     question = "How do jets suppress star formation?"
     with Obedient([]) as server:

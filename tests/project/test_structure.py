@@ -22,7 +22,7 @@ MAY_IMPORT = {
 OWNERS = {
     "faiss": {"indexer/dense.py", "eval/bench.py", "eval/dense_types.py"},
     "oaipmh_scythe": {"indexer/sources_arxiv.py"},
-    "lxml": {"indexer/sources_arxiv.py"},
+    "lxml": {"indexer/sources_arxiv.py", "indexer/document_html.py"},
     "filelock": {
         "indexer/journal.py",
         "indexer/snapshots.py",
@@ -44,7 +44,12 @@ OWNERS = {
     "torch": {"indexer/export.py", "indexer/encoder.py"},
     "bibtexparser": {"indexer/sources.py", "indexer/sources_bibtex.py"},
     "langchain_core": {"retrieval/langchain.py"},
-    "llama_index": {"retrieval/llamaindex.py", "retrieval/research_workflow.py"},
+    "llama_index": {
+        "retrieval/llamaindex.py",
+        "retrieval/research_workflow.py",
+        "retrieval/split.py",
+    },
+    "pypdfium2": {"indexer/document_pdf.py"},
     "sentencex": {"retrieval/sentences.py"},
     "pylatexenc": {"indexer/clean.py"},
 }
