@@ -34,6 +34,7 @@ from retrieval.notation import (
     prepared,
 )
 from retrieval.records import Evidence, Sentence
+from retrieval.strength import strength_problems
 
 FEWEST_QUOTE_WORDS = 3
 
@@ -116,6 +117,7 @@ def _disagreements(
     yield from unit_problems(own, quotes)
     yield from name_problems(own, quotes, tuple(paper.text() for paper in cited), english=english)
     yield from polarity_problems(own, quotes)
+    yield from strength_problems(own, quotes)
 
 
 def stands_in(quote: str, paper: Paper) -> bool:
