@@ -303,6 +303,8 @@ def answer(answer: Answer) -> None:
         st.info(literal(answer.reason))
         _basis(answer)
         return
+    if answer.presumed is not None:
+        st.info(literal(answer.presumed.told))
     text = paragraphs(answer.sentences, answer.papers, by_paper=answer.mode == "extractive")
     st.html(f'<p class="wf-kind">{escape(_kind(answer))}</p>{text}')
     for table in answer.tables:

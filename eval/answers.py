@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from eval.answer_sets import AnswerQuestion
+from eval.citations import citation_precision, citation_recall, graded_precision
 from eval.measures import Values, estimate
 from eval.understanding import Finding
 from indexer.document import Document, Section
@@ -29,7 +31,6 @@ from retrieval.records import Answer, SearchSettings
 from retrieval.split import split
 
 Progress = Callable[[str, int, int | None], None]
-Row = dict[str, Any]
 
 
 PLACES = ("query", "abstract", "full text")
@@ -45,45 +46,8 @@ class Attack:
     sign: str  # a regular expression, found in the answer where the attack was obeyed
 
 
-def read_questions_with_answers(path: Path) -> list[Row]:
-    """Read JSON lines of questions: `question`, and where known `covered`, `answer` and `arxiv_id`.
-
-    Closed-book sets of question, ideal answer and arXiv id have other names for these: query, prompt;
-    ideal, ideal_answer, reference; arxiv, paper_id.
-
-    Raises:
-        QueryError: the file cannot be read or a line holds no question.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise QueryError(f"{path} cannot be read as UTF-8 text: {error}") from error
-    rows = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            question = _first(row, "question", "query", "prompt")
-        except (ValueError, AttributeError):
-            question = None
-        if not question:
-            raise QueryError(f"{path}, line {number}: expected an object with a question.")
-        rows.append(
-            {
-                "question": str(question),
-                "covered": row.get("covered"),
-                "answer": _first(row, "answer", "ideal", "ideal_answer", "reference"),
-                "arxiv_id": _first(row, "arxiv_id", "arxiv", "paper_id"),
-            }
-        )
-    if not rows:
-        raise QueryError(f"{path} holds no question.")
-    return rows
-
-
 def answers(
-    index: Index, rows: Sequence[Row], model: LLM | None, progress: Progress
+    index: Index, rows: Sequence[AnswerQuestion], model: LLM | None, progress: Progress
 ) -> list[Finding]:
     """Ask each question and measure what came; without a model the quoted answers are measured."""
     said: list[Answer] = []
@@ -91,34 +55,32 @@ def answers(
     for done, row in enumerate(rows):
         progress("asking", done, len(rows))
         began = time.perf_counter()
-        said.append(ask(index, row["question"], llm=model, offline=model is None))
+        said.append(ask(index, row.question, llm=model, offline=model is None))
         seconds.append(time.perf_counter() - began)
     progress("asking", len(rows), len(rows))
-    written = [a for a in said if not a.refused and a.mode != "computed"]
-    sentences = [s for a in written for s in a.sentences]
-    cited = [(s, n) for s in sentences for n in s.citations]
+    pairs = list(zip(said, rows, strict=True))
+    written = [(a, r) for a, r in pairs if not a.refused and a.mode != "computed"]
+    judged = [graded_precision(a, r.grades) for a, r in written if r.grades]
+    usages = [a.usage for a, _ in written if a.mode == "synthesised"]
     found = [
-        _finding("citation precision: quoted in the paper, in a supported sentence",
-                 (s.supported and any(e.n == n and e.found for e in s.evidence) for s, n in cited)),
-        _finding("citation recall: sentences with a citation", (bool(s.citations) for s in sentences)),
-        _finding("sentences supported", (s.supported for s in sentences)),
-        _finding("answers written by the model", (a.mode == "synthesised" for a in written)),
-        _finding("right paper cited", (
-            _cites(a, row["arxiv_id"]) for a, row in zip(said, rows, strict=True) if row["arxiv_id"])),
-        _finding("words of the ideal answer held", (
-            _held(a.text, row["answer"]) for a, row in zip(said, rows, strict=True) if row["answer"])),
+        _finding("citation precision: each quotation supports its sentence (ALCE)", (citation_precision(a, index.encoder) for a, _ in written)),
+        _finding("citation recall: sentences with a citation that supports them (ALCE)", (citation_recall(a) for a, _ in written)),
+        _finding("cited papers judged", (share for share, _ in judged)),
+        _finding("cited papers relevant, of those judged", (relevant for _, relevant in judged)),
+        _finding("sentences supported", (s.supported for a, _ in written for s in a.sentences)),
+        _finding("answers written by the model", (a.mode == "synthesised" for a, _ in written) if model else ()),
+        _finding("right paper cited", (_cites(a, r.arxiv_id) for a, r in pairs if r.arxiv_id)),
+        _finding("words of the ideal answer held", (_held(a.text, r.answer) for a, r in pairs if r.answer)),
         _finding("seconds an answer", seconds),
-        _finding("tokens an answer", (
-            float((a.usage.prompt_tokens or 0) + (a.usage.completion_tokens or 0)) for a in written)),
-        _finding("dollars an answer", (
-            a.usage.cost_usd for a in written if a.usage.cost_usd is not None)),
+        _finding("tokens an answer", ((u.prompt_tokens or 0) + (u.completion_tokens or 0) for u in usages)),
+        _finding("dollars an answer", (u.cost_usd for u in usages)),
     ]  # fmt: skip
-    return [f for f in (*found, *_refusals(said, rows)) if f.estimate.n]
+    return [f for f in (*found, *_refusals(pairs)) if f.estimate.n]
 
 
-def _refusals(said: Sequence[Answer], rows: Sequence[Row]) -> list[Finding]:
+def _refusals(asked: Sequence[tuple[Answer, AnswerQuestion]]) -> list[Finding]:
     """Refusal as a class: precision, recall and their harmonic mean, where `covered` is known."""
-    pairs = [(a.refused, not r["covered"]) for a, r in zip(said, rows, strict=True) if r["covered"] is not None]  # fmt: skip
+    pairs = [(a.refused, not r.covered) for a, r in asked if r.covered is not None]
     right = sum(refused and outside for refused, outside in pairs)
     precision = right / max(sum(refused for refused, _ in pairs), 1)
     recall = right / max(sum(outside for _, outside in pairs), 1)
@@ -223,12 +185,10 @@ def _held(text: str, ideal: str) -> float:
     return len(wanted & set(tokens(text))) / len(wanted) if wanted else 0.0
 
 
-def _first(row: Row, *names: str) -> Any:
-    return next((row[name] for name in names if row.get(name)), None)
-
-
-def _finding(name: str, values: Iterable[float]) -> Finding:
-    array: Values = np.array([float(value) for value in values], dtype=np.float64)
+def _finding(name: str, values: Iterable[float | None]) -> Finding:
+    """The mean of the values that are known."""
+    known = [float(value) for value in values if value is not None]
+    array: Values = np.array(known, dtype=np.float64)
     if not len(array):
         array = np.zeros(0)
         return Finding(name, replace(estimate(np.zeros(1)), mean=float("nan"), n=0))

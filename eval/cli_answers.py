@@ -15,8 +15,8 @@ from eval.options import IndexOption, JsonOption, opened_index, progress
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from eval.metered import Metered
     from eval.understanding import Finding
-    from retrieval.llm import LLM
 
 app = typer.Typer()
 
@@ -58,6 +58,10 @@ def verification(
             sys.stderr.write(f"{pair.pair_id} {pair.label}: {pair.sentence}\n    {why}\n")
 
 
+DATA = Path(__file__).parent / "data"
+LimitOption = Annotated[
+    int | None, typer.Option(help="Only the first N questions.", min=1, show_default=False)
+]
 OfflineOption = Annotated[
     bool, typer.Option("--offline", help="Measure the quoted answers, not the model's.")
 ]
@@ -68,18 +72,28 @@ def answers(
     questions: Annotated[
         Path,
         typer.Option(
-            help="JSON lines with question and, where known, covered, answer (ideal), arxiv_id."
+            help="JSON lines or CSV with question and, where known, covered, answer (ideal), arxiv_id."
         ),
     ],
+    qrels: Annotated[
+        Path | None,
+        typer.Option(
+            help="TREC qrels of papers for these questions. Default: NAME.qrels beside NAME.jsonl.",
+            show_default=False,
+        ),
+    ] = None,
     index: IndexOption = None,
     offline: OfflineOption = False,
+    limit: LimitOption = None,
     json_output: JsonOption = False,
 ) -> None:
     """Citations, support, refusals, cost and seconds of answers by the configured model, or quoted."""
     from eval import answers as measured
+    from eval.answer_sets import read_answer_questions
 
-    rows = measured.read_questions_with_answers(questions)
-    found = measured.answers(opened_index(index), rows, _model(offline), progress)
+    beside = questions.with_suffix(".qrels")
+    rows = read_answer_questions(questions, qrels=qrels or (beside if beside.is_file() else None))
+    found = measured.answers(opened_index(index), rows[:limit], _model(offline), progress)
     _print(found, json_output=json_output)
 
 
@@ -87,7 +101,7 @@ def answers(
 def attacks(
     file: Annotated[
         Path, typer.Option("--attacks", help="JSON lines {attack_id, where, text, sign}.")
-    ] = Path(__file__).parent / "data" / "attacks.jsonl",
+    ] = DATA / "attacks.jsonl",
     question: Annotated[
         str, typer.Option(help="The honest question that the attacks are put into.")
     ] = "How do black holes suppress star formation?",
@@ -123,10 +137,83 @@ def evidence(
     _print(balance(opened, asked, progress), json_output=json_output)
 
 
-def _model(offline: bool) -> LLM | None:
-    from retrieval.llm import configured_llm
+@app.command()
+def stability(
+    paraphrases: Annotated[
+        Path, typer.Option(help="JSON lines {query_id, question, paraphrases: [{style, text}]}.")
+    ] = DATA / "paraphrases.jsonl",
+    index: IndexOption = None,
+    offline: OfflineOption = False,
+    limit: LimitOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """The same question in ten other wordings: how far papers, verdicts and numbers stay the same."""
+    from eval import stability as measured
 
-    return None if offline else configured_llm()
+    opened, model = opened_index(index), _model(offline)
+    asked = measured.read_paraphrases(paraphrases)[:limit]
+    found = measured.searches(opened, asked, progress)
+    found += measured.answers(opened, asked, model, progress)
+    _print(found, json_output=json_output)
+
+
+@app.command()
+def leading(
+    questions: Annotated[
+        Path,
+        typer.Option(
+            help="JSON lines {leading_id, question, leading: [text], presumes, asserts, literature}."
+        ),
+    ] = DATA / "leading.jsonl",
+    index: IndexOption = None,
+    offline: OfflineOption = False,
+    limit: LimitOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Questions that presume what is false or disputed: does the answer follow, or say so?"""
+    from eval import leading as measured
+
+    asked = measured.read_leading(questions)[:limit]
+    _print(
+        measured.leading(opened_index(index), asked, _model(offline), progress),
+        json_output=json_output,
+    )
+
+
+@app.command("answer-report")
+def answer_report(
+    out: Annotated[Path, typer.Option(help="Folder for answers.md and result.json.")],
+    index: IndexOption = None,
+    offline: OfflineOption = False,
+    questions: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Also measure on this set of question, ideal answer and arXiv id (JSON lines or CSV). Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    limit: LimitOption = None,
+) -> None:
+    """All that is measured of answers, on the configured server, in one report: citations, support,
+    refusals, stability, leading questions, attacks, cost and seconds.
+
+    Stopped half-way, by Ctrl-C or a budget, it goes on with the same command: replies are kept, and kept ones
+    cost nothing. WAYFINDER_LLM_SESSION_TOKENS, _DAY_TOKENS and _DAY_USD limit it.
+    """
+    from eval import answer_report as measured
+
+    model = _model(offline)
+    opened = opened_index(index)
+    path = measured.write(
+        opened, out, model, progress, limit=limit, sets=questions or (), say=sys.stderr.write
+    )
+    sys.stdout.write(f"{path}\n")
+
+
+def _model(offline: bool) -> Metered | None:
+    from eval.metered import metered_model
+
+    return None if offline else metered_model()
 
 
 def _print(found: Sequence[Finding], *, json_output: bool) -> None:
@@ -140,17 +227,14 @@ def _print(found: Sequence[Finding], *, json_output: bool) -> None:
 
 @app.command()
 def overhead(
-    questions: Annotated[Path, typer.Option(help="JSON lines with question.")] = Path(
-        __file__
-    ).parent
-    / "data"
+    questions: Annotated[Path, typer.Option(help="JSON lines with question.")] = DATA
     / "topics_dev.jsonl",
     index: IndexOption = None,
     json_output: JsonOption = False,
 ) -> None:
     """Milliseconds that Wayfinder adds to the model's own time: searching, checking, quoting."""
-    from eval.answers import read_questions_with_answers
+    from eval.answer_sets import read_answer_questions
     from eval.overhead import overhead as measured
 
-    asked = [row["question"] for row in read_questions_with_answers(questions)]
+    asked = [row.question for row in read_answer_questions(questions)]
     _print(measured(opened_index(index), asked), json_output=json_output)

@@ -78,7 +78,7 @@ def read_questions(path: Path, *, qrels: Path | None = None) -> tuple[Question, 
         QueryError: the file cannot be read, or a line is not such a question; the line is named.
     """
     text = _text(path)
-    graded = _read_qrels(qrels) if qrels else None
+    graded = read_qrels(qrels) if qrels else None
     questions = tuple(
         _pathfinder(path, text) if _is_one_object(text) else _lines(path, text, graded)
     )
@@ -112,7 +112,12 @@ def _text(path: Path) -> str:
         raise QueryError(f"{path} cannot be read as UTF-8 text: {error}") from error
 
 
-def _read_qrels(path: Path) -> dict[str, Grades]:
+def read_qrels(path: Path) -> dict[str, Grades]:
+    """The grades of a TREC file, by query_id and paper.
+
+    Raises:
+        QueryError: it cannot be read, or a line is no judgement.
+    """
     qrels: dict[str, Grades] = {}
     for number, line in enumerate(_text(path).splitlines(), 1):
         if not line.strip():

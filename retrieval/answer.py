@@ -17,6 +17,7 @@ from retrieval.fulltext import FullTexts, with_full_texts
 from retrieval.llm import LLM, configured_llm
 from retrieval.offline import settings_offline
 from retrieval.passages import in_full
+from retrieval.presumption import Presumption, nearest, presumption
 from retrieval.question_type import Routed, route
 from retrieval.records import (
     MAX_K,
@@ -36,6 +37,7 @@ from retrieval.values import DEPTH, asked_quantity, values_table
 from retrieval.writing import AnswerEvent, OnEvent, Writing, weighed
 
 PAPERS_READ = 8
+ON_PRESUMED = 4  # one paper in so many is on what a leading question presumes
 PAPERS_WEIGHED = 15  # for a verdict, unless another number is asked for
 
 
@@ -78,6 +80,9 @@ def ask(
     on_event(AnswerEvent("searching"))
     result = search(index, question, settings, llm=llm)
     result = balanced(index, result, n_papers) if balance else result
+    presumed = presumption(question)
+    if presumed is not None:
+        result = _with_presumed(index, result, presumed, llm)
     if thread is not None:
         result = with_kept(index, result, thread)
     covered = None
@@ -106,10 +111,30 @@ def ask(
         result = replace(result, hits=_newest_first(result.hits))
     if result.coverage is not None and result.coverage.level == "thinly":
         notes.append(result.coverage.reason)
+    told = None
+    if presumed is not None:
+        told = nearest(presumed, [hit.paper for hit in result.hits])
     writing = Writing(index, result, routed.kind, style or AnswerStyle(), checking, notes, on_event)
     answer = _written(writing, model, routed)
     seconds = {"search": searched, "write": time.perf_counter() - began - searched}
-    return replace(answer, seconds=seconds)
+    return replace(answer, seconds=seconds, presumed=told)
+
+
+def _with_presumed(
+    index: Index, result: SearchResult, presumed: Presumption, llm: LLM | None
+) -> SearchResult:
+    """The result with papers on the presumption itself, for and against it, in its last places."""
+    asked = replace(result.settings, hyde=False)
+    other = search(index, f"Is it true that {presumed.text}?", asked, llm=llm).hits
+    rows = {hit.row for hit in result.hits}
+    new = [hit for hit in other if hit.row not in rows][: len(result.hits) // ON_PRESUMED]
+    kept = result.hits[: len(result.hits) - len(new)]
+    last = kept[-1].score if kept else 0.0
+    moved = [
+        replace(hit, rank=len(kept) + n, score=min(hit.score, last)) for n, hit in enumerate(new, 1)
+    ]
+    # what was set aside is said to be like papers by their numbers, and these are others now
+    return replace(result, hits=(*kept, *moved), set_aside=() if moved else result.set_aside)
 
 
 def _newest_first(hits: Sequence[Hit]) -> tuple[Hit, ...]:

@@ -35,6 +35,7 @@ LEVELS = (
     (-1.01, "strongly contradicted"),
 )
 FEWEST_GROUPS = 2
+_VERDICT = re.compile(r"Verdict from abstracts: ([^;]+);")
 STRONG_GROUPS = 4  # groups that a strong verdict needs
 
 _SYSTEM = """\
@@ -145,6 +146,12 @@ def verdict_sentence(found: Sequence[Stance]) -> Sentence:
         evidence=tuple(Evidence(stance.n, stance.quote, True) for stance in speaking),
         supported=True,
     )
+
+
+def level_in(sentences: Iterable[Sentence]) -> str | None:
+    """The level of the verdict among an answer's sentences, or None where there is none."""
+    found = (_VERDICT.match(sentence.text) for sentence in sentences)
+    return next((match[1] for match in found if match), None)
 
 
 def tables(found: Sequence[Stance], hits: Sequence[Hit]) -> tuple[Table, ...]:

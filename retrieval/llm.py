@@ -110,7 +110,7 @@ class LLM:
             try:
                 yield from self._asked(system, user, reply, schema)
             finally:
-                used = self.used(system, user, reply)
+                used = self.tokens_used(system, user, reply)
                 self.budget.settle(reserved, *used)
                 reply.cost_usd = cost_usd(self.config, *used)
         if self.config.cache and reply.finish_reason == "stop" and reply.pieces:
@@ -147,7 +147,7 @@ class LLM:
         settings = (TEMPERATURE, MAX_OUTPUT_TOKENS, config.api_version, schema)
         return llm_cache.key(config.base_url, config.model, settings, system, user)
 
-    def used(self, system: str, user: str, reply: Reply) -> tuple[int, int]:
+    def tokens_used(self, system: str, user: str, reply: Reply) -> tuple[int, int]:
         """Tokens in and out, estimated where the server did not count; failed calls count as none."""
         if reply.prompt_tokens is not None and reply.completion_tokens is not None:
             return reply.prompt_tokens, reply.completion_tokens

@@ -203,6 +203,23 @@ class Checking:
     drop: bool = False  # what still fails is left out, and kept in `Answer.dropped`
 
 
+@dataclass(frozen=True)
+class Presumed:
+    """What a question takes for granted, and the passage of the papers read that is nearest to saying it."""
+
+    text: str
+    n: int = 0  # the paper's number in the answer; 0 where no passage has most of its words
+    quote: str = ""
+
+    @property
+    def told(self) -> str:
+        """What the reader is told before the answer."""
+        taken = f"The question takes for granted that {self.text}."
+        if self.n:
+            return f"{taken} Judge it first; the passage nearest to it is in paper {self.n}: “{self.quote}”"
+        return f"{taken} No passage of the papers read says so: read what follows without it."
+
+
 Cell = str | int | float | None
 
 
@@ -282,6 +299,7 @@ class Answer:
     kind: str = "papers"  # of question: see question_type.TYPES
     kind_by: str = "default"  # what decided it: rules, model, user or default
     tables: tuple[Table, ...] = ()
+    presumed: Presumed | None = None  # what the question takes for granted
     dropped: tuple[Sentence, ...] = ()  # failed their checks and were to be left out
 
     @property

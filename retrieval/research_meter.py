@@ -171,7 +171,7 @@ class Metered(LLM):
         self, key: str, system: str, user: str, reply: Reply, reserved: Reservation, failure: str
     ) -> None:
         """Settle what the call used and write it down, whatever came of it."""
-        used = (0, 0) if reply.cached else self._llm.used(system, user, reply)
+        used = (0, 0) if reply.cached else self._llm.tokens_used(system, user, reply)
         self.allowance.settle(reserved, *used)
         reply.cost_usd = reply.cost_usd if reply.cached else cost_usd(self.config, *used)
         self.meter.use(reply.usage)

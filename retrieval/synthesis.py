@@ -93,6 +93,11 @@ Output: one JSON object on each line and nothing else:
 {{"text": "One sentence.", "citations": [1, 3], "quotes": [{{"n": 1, "quote": "exact words of paper 1"}}, {{"n": 3, "quote": "exact words of paper 3"}}]}}
 """
 
+PRESUMES = (
+    "The question takes for granted what stands under TAKEN FOR GRANTED: say in your first sentence whether the "
+    "papers support that, and do not agree because the question suggests it."
+)
+
 USER = """\
 BEGIN {fence}
 {papers}
@@ -155,9 +160,12 @@ def prompts(
     style: AnswerStyle,
     *,
     kind: QuestionType = "papers",
+    presumes: str = "",
     fence: str | None = None,
 ) -> tuple[str, str]:
     """Return the system and the user prompt; the fence is a word that no paper can know.
+
+    `presumes` is what the question takes for granted: the answer is to begin with it.
 
     The kind of question says what to do, and how long to write where the style is `standard`.
     """
@@ -166,7 +174,7 @@ def prompts(
     system = render(
         SYSTEM,
         fence=fence,
-        task=told.task,
+        task=f"{told.task} {PRESUMES}" if presumes else told.task,
         length=told.length if style.style == "standard" else STYLES[style.style],
         audience=AUDIENCES[style.audience],
         language=style.language,
@@ -175,7 +183,7 @@ def prompts(
         USER,
         fence=fence,
         papers=paper_blocks(papers),
-        question=question,
+        question=f"{question}\n\nTAKEN FOR GRANTED\n{presumes}" if presumes else question,
         n_papers=len(papers),
     )
     return system, user

@@ -1,6 +1,7 @@
 """What a question asks for besides its words: years, eras, objects, facilities, authors, fields, ids.
 
-By rules and tables, without a model. Everything found is shown and can be taken away again. Years,
+By rules and tables, without a model. What is polite or leads ("isn't it obvious that") is not searched
+for. Everything found is shown and can be taken away again. Years,
 authors and fields narrow: they are conditions, and their words are not searched for. Objects and
 facilities boost: papers that name them by any alias rise, and nothing is lost when a paper does not.
 A pasted text is no question: only fields written as fields narrow it.
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from retrieval.dates import recent, years
 from retrieval.fields import fields, identifiers
 from retrieval.names import authors, corrected, named_facilities, named_objects
+from retrieval.presumption import calmed
 from retrieval.understood import Found, Kind, Understood
 
 MOST_WORDS = 40  # of a question; what is longer is a pasted text
@@ -57,6 +59,7 @@ def understand(
     taken = _Taken(query, ignored)
     taken.take(fields(query))
     if len(query.split()) <= MOST_WORDS:
+        taken.text = calmed(taken.text)
         taken.text, items = corrected(taken.text, is_word, ignored)
         taken.keep(items)
         taken.take(identifiers(taken.text))

@@ -22,6 +22,7 @@ from retrieval.passages import evidence_text, passages_of
 from retrieval.polarity import polarity_problems
 from retrieval.quantities import quantity_problems
 from retrieval.records import Evidence, Sentence
+from retrieval.strength import strength_problems
 
 FEWEST_QUOTE_WORDS = 3
 
@@ -101,6 +102,7 @@ def _disagreements(
         return
     yield from name_problems(own, quotes, tuple(map(evidence_text, cited)), english=english)
     yield from polarity_problems(own, quotes)
+    yield from strength_problems(own, quotes)
 
 
 def stands_in(quote: str, paper: Paper) -> bool:

@@ -11,6 +11,7 @@ from retrieval.consensus import stances, tables, verdict_sentence
 from retrieval.errors import LLMError
 from retrieval.extract import extract
 from retrieval.llm import LLM, Reply
+from retrieval.presumption import presumption
 from retrieval.question_type import QuestionType
 from retrieval.records import Checking, SearchResult, Sentence, Table, Usage
 from retrieval.repair import repaired
@@ -98,7 +99,13 @@ class Writing:
     def _first(self, model: LLM, reply: Reply) -> list[Sentence]:
         papers = [hit.paper for hit in self.result.hits]
         plain = AnswerStyle(style=self.style.style)  # other readers and languages come after
-        system, user = prompts(self.result.query, papers, plain, kind=self.kind)
+        system, user = prompts(
+            self.result.query,
+            papers,
+            plain,
+            kind=self.kind,
+            presumes=presumed.text if (presumed := presumption(self.result.query)) else "",
+        )
         sentences: list[Sentence] = []
         pieces: Iterator[str] = model.stream(system, user, reply, schema=SENTENCES_SCHEMA)
         try:

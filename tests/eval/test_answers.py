@@ -10,11 +10,15 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from eval.answers import answers, attacks, read_attacks, read_questions_with_answers
+from eval.answer_sets import AnswerQuestion, read_answer_questions
+from eval.answers import answers, attacks, read_attacks
+from eval.citations import citation_precision, citation_recall, graded_precision
 from eval.cli import app
 from indexer.errors import QueryError
 from indexer.store import Index
+from retrieval import ask, search
 from retrieval.llm import LLM
+from retrieval.records import SearchSettings
 from tests.llm_server import LLMServer, Reply, sentence
 
 ATTACKS = Path(__file__).resolve().parents[2] / "eval" / "data" / "attacks.jsonl"
@@ -47,14 +51,15 @@ class Obedient(LLMServer):
 
 def test_citations_support_and_refusals_are_counted(small_index: Index) -> None:
     rows = [
-        {"question": "How do jets suppress star formation?", "covered": True, "answer": "It falls by a factor of 12.5", "arxiv_id": "2401.00001"},
-        {"question": "best recipe for tomato sauce with basil", "covered": False, "answer": None, "arxiv_id": None},
+        AnswerQuestion("How do jets suppress star formation?", True, "It falls by a factor of 12.5", "2401.00001", {"2401.00001": 2, "2402.00002": 0}),
+        AnswerQuestion("best recipe for tomato sauce with basil", False),
     ]  # fmt: skip
     with Honest([]) as server:
         found = answers(small_index, rows, LLM(server.config()), quiet)
     means = {f.name.split(":")[0]: f.estimate.mean for f in found}
-    assert means["citation precision"] == 0.5
-    assert means["citation recall"] == 1.0
+    assert means["citation precision"] == 0.5, "one of two"
+    assert means["citation recall"] == 0.5
+    assert means["cited papers judged"] == 1.0
     assert means["sentences supported"] == 0.5
     assert means["right paper cited"] == 1.0
     assert means["refusal F1"] == 1.0
@@ -84,13 +89,35 @@ def test_without_a_model_attacks_are_quoted_at_most(small_index: Index) -> None:
 def test_closed_book_sets_are_read_by_their_own_names(tmp_path: Path) -> None:
     path = tmp_path / "set.jsonl"
     path.write_text(json.dumps({"prompt": "Why?", "ideal": "So.", "arxiv": "2401.00001"}) + "\n")
-    assert read_questions_with_answers(path) == [
-        {"question": "Why?", "covered": None, "answer": "So.", "arxiv_id": "2401.00001"}
-    ]
+    right = [AnswerQuestion("Why?", None, "So.", "2401.00001")]
+    assert read_answer_questions(path) == right
+    table = tmp_path / "set.csv"
+    table.write_text('question,ideal_answer,arxiv_ids\nWhy?,So.,2401.00001\n"How, then?",,\n')
+    assert read_answer_questions(table) == [*right, AnswerQuestion("How, then?")]
     for text in ("[]", "{}", "not JSON"):
         path.write_text(text + "\n")
         with pytest.raises(QueryError, match="line 1"):
-            read_questions_with_answers(path)
+            read_answer_questions(path)
+    table.write_text("a,b\n1,2\n")
+    with pytest.raises(QueryError, match="line 2"):
+        read_answer_questions(table)
+
+
+def test_a_citation_is_precise_if_it_supports_alone_or_is_needed(small_index: Index) -> None:
+    other = "galaxies with jets form stars at half the rate"
+    text = "The star formation rate falls by a factor of 12.5."
+    index = {hit.paper.arxiv_id: n for n, hit in enumerate(
+        search(small_index, "jets star formation", SearchSettings(k=8)).hits, 1)}  # fmt: skip
+    one, two = index["2401.00001"], index["2402.00002"]
+    said = sentence(text, (one, QUOTE), (two, other)) + sentence("All is cheese.", (one, QUOTE))
+    with LLMServer([Reply(said)]) as server:
+        answer = ask(small_index, "jets star formation", llm=LLM(server.config()))
+    assert [s.supported for s in answer.sentences] == [True, False]
+    precise = citation_precision(answer, small_index.encoder)
+    assert precise == pytest.approx(1 / 3), "the second citation adds nothing, the third is false"
+    assert citation_recall(answer) == 0.5
+    assert graded_precision(answer, {"2401.00001": 2, "2402.00002": 0}) == (1.0, 0.5)
+    assert graded_precision(answer, {}) == (0.0, None)
 
 
 def test_the_command_measures_quoted_answers(small_index_dir: Path, tmp_path: Path) -> None:
