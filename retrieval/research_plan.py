@@ -15,7 +15,10 @@ from retrieval.prompts import render
 from retrieval.research_records import MOST_PART_CHARACTERS, MOST_PARTS, Plan
 
 _ASKS = r"(?:how|why|what|which|where|when|who|does|do|did)"
-_NEXT_QUESTION = re.compile(rf"\s*[,;]?\s+(?:and|but|or)\s+(?:also\s+|then\s+)?(?={_ASKS}\b)", re.IGNORECASE)  # fmt: skip
+_NEXT_QUESTION = re.compile(
+    rf"\s*[,;]?\s+(?:and|but|or)\s+(?:also\s+|then\s+)?(?={_ASKS}\b)|\s*[,;]\s+(?=(?:how|why|what|do|does|did)\b)",
+    re.IGNORECASE,
+)
 _SENTENCE = re.compile(r"(?<=[?;])\s+")
 _TWO_THINGS = (
     re.compile(

@@ -141,6 +141,7 @@ class Report:
     stopped: tuple[str, ...]  # limits reached, a cancellation: why there is no more
     degraded: tuple[str, ...]
     usage: Usage
+    tokens: int  # as its server counted them, else estimated from the texts
     seconds: float
     steps: int
     limits: Limits

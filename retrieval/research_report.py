@@ -38,7 +38,13 @@ class Found:
 
 
 def put_together(
-    found: Found, meter: Meter, *, degraded: tuple[str, ...], finished: bool, trace: str
+    found: Found,
+    meter: Meter,
+    *,
+    degraded: tuple[str, ...],
+    finished: bool,
+    trace: str,
+    tokens: int,
 ) -> Report:
     """Number the papers in the order in which the report cites them, and return the report."""
     hits = {row: hit for strand in found.strands for row, hit in strand.hits.items()}
@@ -78,6 +84,7 @@ def put_together(
         stopped=tuple(meter.reasons),
         degraded=degraded,
         usage=meter.usage,
+        tokens=tokens,
         seconds=meter.trace.elapsed,
         steps=meter.steps,
         limits=meter.limits,
@@ -152,6 +159,7 @@ def report_row(report: Report) -> dict[str, Any]:
         "stopped": list(report.stopped),
         "degraded": list(report.degraded),
         "usage": asdict(report.usage),
+        "tokens": report.tokens,
         "seconds": round(report.seconds, 3),
         "steps": report.steps,
         "limits": asdict(report.limits),

@@ -179,6 +179,7 @@ class Run:
             degraded=tuple(dict.fromkeys(notes)),
             finished=not self.meter.reasons and not failed,
             trace=str(self.path or ""),
+            tokens=self.model.allowance.tokens if self.model else 0,
         )
 
 

@@ -76,6 +76,10 @@ def passes_again(report: Report, index: Index) -> None:
         ("Compare jets and stellar winds", ("Jets", "Stellar winds", "Compare jets and stellar winds")),
         ("What are little red dots? How common are they?", ("What are little red dots?", "What are little red dots: How common are they?")),
         ("Which planets are habitable and have water?", ("Which planets are habitable and have water?",)),
+        (
+            "What powers fast radio bursts, how common are magnetars, and what do host galaxies look like?",
+            ("What powers fast radio bursts?", "How common are magnetars?", "What do host galaxies look like?"),
+        ),
         ("Dark matter halos", ("Dark matter halos",)),
     ],
 )  # fmt: skip
@@ -99,6 +103,7 @@ def test_a_report_is_written_section_by_section_and_every_sentence_is_checked(
     assert server.stages.count("section") == 2
     assert report.usage.calls == len(server.requests)
     assert report.usage.prompt_tokens == 100 * len(server.requests)
+    assert report.tokens == 120 * len(server.requests)
     first = [s.citations[0] for s in report.sentences]
     assert sorted(dict.fromkeys(first)) == list(dict.fromkeys(first)), "numbered as they appear"
     assert "out of 12 in this index as of 2026-06-30" in searched_text(report)
