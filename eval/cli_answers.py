@@ -230,11 +230,20 @@ def overhead(
     questions: Annotated[Path, typer.Option(help="JSON lines with question.")] = DATA
     / "topics_dev.jsonl",
     index: IndexOption = None,
+    full_text: Annotated[
+        Path | None,
+        typer.Option("--full-text", help="Also what this file adds.", show_default=False),
+    ] = None,
     json_output: JsonOption = False,
 ) -> None:
     """Milliseconds that Wayfinder adds to the model's own time: searching, checking, quoting."""
     from eval.answer_sets import read_answer_questions
+    from eval.overhead import file_overhead
     from eval.overhead import overhead as measured
 
     asked = [row.question for row in read_answer_questions(questions)]
-    _print(measured(opened_index(index), asked), json_output=json_output)
+    opened = opened_index(index)
+    found = measured(opened, asked)
+    if full_text is not None:
+        found += file_overhead(opened, asked, full_text)
+    _print(found, json_output=json_output)

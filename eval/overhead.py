@@ -1,6 +1,7 @@
 """What Wayfinder adds to the model's own time: searching, checking sentences, quoting, the first word shown.
 
 wayfinder eval overhead --index my-index
+wayfinder eval overhead --index my-index --full-text paper.pdf
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from eval.measures import estimate
 from eval.understanding import Finding
 from indexer.store import Index
 from retrieval import ask, search
+from retrieval.fulltext import read_full_texts
 from retrieval.llm import LLM
 from retrieval.records import Hit, SearchSettings
 from retrieval.sentences import split_sentences
@@ -132,6 +135,32 @@ def _reply(drafts: Sequence[Draft]) -> str:
 
 def _worst(name: str, values: Sequence[float]) -> Finding:
     return _finding(name, [max(values)])
+
+
+def file_overhead(index: Index, questions: Sequence[str], path: Path) -> list[Finding]:
+    """Milliseconds that one added file costs: read, first asked of, asked of again; in turn with answers without it.
+
+    The first quoted answer and LlamaIndex's import, once a process, are warmed up.
+    """
+    data = path.read_bytes()
+    ask(index, "warming up", offline=True, full_texts=read_full_texts([(path.name, data)]))
+    reading, plain, first, again = [], [], [], []
+    for question in questions:
+        took, files = _timed(partial(read_full_texts, [(path.name, data)]))
+        reading.append(took)
+        took, _ = _timed(partial(ask, index, question, offline=True))
+        plain.append(took)
+        took, _ = _timed(partial(ask, index, question, offline=True, full_texts=files))
+        first.append(took)
+        further = f"{question} in detail"
+        took, _ = _timed(partial(ask, index, further, offline=True, full_texts=files))
+        again.append(took)
+    return [
+        _finding(f"ms to read {path.name} and split it", reading),
+        _finding("ms of a quoted answer without it", plain),
+        _finding("ms of a quoted answer with it, its passages encoded", first),
+        _finding("ms of a further answer with it", again),
+    ]
 
 
 def _check(index: Index, hits: Sequence[Hit], drafts: Sequence[Draft]) -> None:

@@ -33,6 +33,7 @@ OWNERS = {
     "streamlit": {
         "app/page.py",
         "app/page_ask.py",
+        "app/page_files.py",
         "app/page_research.py",
         "app/page_parts.py",
         "app/page_session.py",
