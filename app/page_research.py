@@ -71,6 +71,7 @@ def _asked(index: Index, settings: SearchSettings, *, offline: bool) -> None:
                     plan = planned(index, question, settings, llm=llm, offline=offline)
                 st.session_state.researched = question.strip()
                 st.session_state["plan-text"] = "\n".join(plan.parts)
+                st.session_state.plan_kept = st.session_state["plan-text"]
                 st.session_state.plan_note = plan.note or f"Made by {_makers[plan.by]}."
             else:
                 st.info("Type a question first: a few plain words are enough.")
@@ -83,12 +84,15 @@ _makers = {"rules": "rules", "model": "the language model", "user": "you"}
 
 def _plan(index: Index, settings: SearchSettings, *, offline: bool) -> None:
     st.subheader("Plan", anchor=False)
+    # Streamlit forgets a box that another page does not show; the plan is kept.
+    st.session_state.setdefault("plan-text", st.session_state.plan_kept)
     text = st.text_area(
         "Sub-questions, one on each line: change, add or take away",
         key="plan-text",
         help="One to six. Each is searched for by itself, so each should name its subject.",
         height=150,
     )
+    st.session_state.plan_kept = text
     st.caption(page_parts.literal(st.session_state.plan_note))
     limits = _limits()
     parts = [line.strip() for line in text.splitlines() if line.strip()]

@@ -30,7 +30,6 @@ from retrieval.research_trace import (
     Trace,
     new_file,
     opened_again,
-    read_trace,
 )
 from retrieval.search import search
 
@@ -104,11 +103,10 @@ def resume(
         SourceError: the trace cannot be read or written, or is no trace.
         QueryError: see `research`.
     """
-    earlier, n_bytes = read_trace(trace)
-    begun = begun_of(earlier)
-    file = opened_again(trace, n_bytes)
+    file, earlier = opened_again(trace)
     written = Trace(file, on_record, earlier)
     try:
+        begun = begun_of(earlier)
         limits = limits or begun.limits
         n = sum(record.kind == "resumed" for record in earlier) + 1
         written.add("resumed", time=n, limits=asdict(limits), snapshot=index.manifest.snapshot)

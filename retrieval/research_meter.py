@@ -38,7 +38,7 @@ class Meter:
         limits: Limits,
         trace: Trace,
         cancel: threading.Event,
-        done: frozenset[tuple[int, int]] = frozenset(),
+        done: frozenset[tuple[int | None, int | None]] = frozenset(),
     ) -> None:
         self.limits, self.trace, self.cancel = limits, trace, cancel
         self._done = done  # (part, round) of steps that an earlier part of the run made

@@ -120,7 +120,8 @@ def _bounded(parts: Iterator[str] | Sequence[str]) -> tuple[str, ...]:
 
 
 def _cleaned(own: Sequence[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(text for part in own if (text := " ".join(part.split()))))
+    whole = (part.encode("utf-8", "replace").decode() for part in own)
+    return tuple(dict.fromkeys(text for part in whole if (text := " ".join(part.split()))))
 
 
 def _by_model(question: str, model: LLM) -> tuple[str, ...]:

@@ -233,7 +233,7 @@ class Reader:
     def _useful(self, strand: Strand, new: Sequence[Hit]) -> list[int]:
         """The rows of papers that add something: that a note stands on, or that are near enough.
 
-        Without a model a paper counts that is as near in meaning as the papers that the first search found.
+        Without a model a paper counts that is as near in meaning as half of the papers that the first search found.
         """
         if self.model is not None:
             read = self._noted(strand, new)
@@ -242,7 +242,7 @@ class Reader:
         if strand.round == 1:
             return [hit.row for hit in new]
         first = [hit.row for hit in strand.result.hits[:FIRST_PAPERS]] if strand.result else []
-        floor = float(self._cosine(strand, first).min())
+        floor = float(np.median(self._cosine(strand, first)))
         near = self._cosine(strand, [hit.row for hit in new]) >= floor
         return [hit.row for hit, enough in zip(new, near, strict=True) if enough]
 

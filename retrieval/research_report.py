@@ -47,7 +47,7 @@ def put_together(
     tokens: int,
 ) -> Report:
     """Number the papers in the order in which the report cites them, and return the report."""
-    hits = {row: hit for strand in found.strands for row, hit in strand.hits.items()}
+    hits = best_hits(found.strands)
     in_order = [
         *found.short_answer,
         *(cited for section in found.sections for cited in section.sentences),
@@ -91,6 +91,16 @@ def put_together(
         finished=finished,
         trace=trace,
     )
+
+
+def best_hits(strands: Sequence[Strand]) -> dict[int, Hit]:
+    """Each paper read, by row, as the sub-question found it that it fits best."""
+    hits: dict[int, Hit] = {}
+    for strand in strands:
+        for row, hit in strand.hits.items():
+            if row not in hits or hit.score > hits[row].score:
+                hits[row] = hit
+    return hits
 
 
 def _rows(cited: Cited) -> Iterable[int]:

@@ -183,10 +183,10 @@ class Run:
         )
 
 
-def _steps_done(earlier: tuple[Record, ...]) -> frozenset[tuple[int, int]]:
+def _steps_done(earlier: tuple[Record, ...]) -> frozenset[tuple[int | None, int | None]]:
     """The rounds that an earlier part of the run made to their end: they are taken again for nothing."""
     return frozenset(
-        (int(record.data["part"]), int(record.data["round"]))
+        (record.data.get("part"), record.data.get("round"))
         for record in earlier
         if record.kind == "read"
     )

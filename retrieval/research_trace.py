@@ -18,7 +18,15 @@ from typing import Any, TextIO
 
 from indexer.errors import SourceError
 
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]
+
 VERSION = 1
+_HALF_PAIRS = (
+    "backslashreplace"  # half of a surrogate pair becomes the JSON escape that it came from
+)
 
 
 @dataclass(frozen=True)
@@ -133,14 +141,14 @@ def read_trace(path: Path) -> tuple[tuple[Record, ...], int]:
 
 
 def new_file(path: Path) -> TextIO:
-    """Make the file of a new trace.
+    """Make the file of a new trace; no other run may write it until it is closed.
 
     Raises:
         SourceError: there is one already, or none can be made.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("x", encoding="utf-8")
+        return _taken(path.open("x", encoding="utf-8", errors=_HALF_PAIRS), path)
     except FileExistsError as error:
         raise SourceError(
             f"{path} exists: go on from it with --resume {path}, or name another file."
@@ -149,13 +157,33 @@ def new_file(path: Path) -> TextIO:
         raise SourceError(f"The trace {path} cannot be written: {error}") from error
 
 
-def opened_again(path: Path, n_bytes: int) -> TextIO:
-    """Open a trace to go on after its first `n_bytes`; what is torn behind them is cut off."""
+def opened_again(path: Path) -> tuple[TextIO, tuple[Record, ...]]:
+    """Open a trace to go on with it and return its records; a torn last line is cut off.
+
+    Raises:
+        SourceError: see `read_trace`; or another run is writing it.
+    """
+    read_trace(path)
     try:
-        os.truncate(path, n_bytes)
-        return path.open("a", encoding="utf-8")
+        file = _taken(path.open("a", encoding="utf-8", errors=_HALF_PAIRS), path)
+        records, n_bytes = read_trace(path)
+        file.truncate(n_bytes)
     except OSError as error:
         raise SourceError(f"The trace {path} cannot be written: {error}") from error
+    return file, records
+
+
+def _taken(file: TextIO, path: Path) -> TextIO:
+    """The file, locked until it is closed or its process ends, where the system knows such locks."""
+    if fcntl is not None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise SourceError(
+                f"{path} is being written by a run that goes on: wait for it."
+            ) from None
+    return file
 
 
 def _content(kind: str, data: dict[str, Any]) -> str:

@@ -315,10 +315,10 @@ def _loaded(text: str) -> Any:
 def _from_json(value: Any) -> list[Draft]:
     if not isinstance(value, dict) or not isinstance(value.get("text"), str):
         return []
-    text, marks = _without_marks(value["text"])
+    text, marks = _without_marks(_without_halves(value["text"]))
     citations = [n for item in _items(value.get("citations")) if (n := _number(item)) is not None]
     quotes = [
-        (n, item["quote"])
+        (n, _without_halves(item["quote"]))
         for item in _items(value.get("quotes"))
         if isinstance(item, dict)
         and (n := _number(item.get("n"))) is not None
@@ -326,6 +326,11 @@ def _from_json(value: Any) -> list[Draft]:
     ]
     replaces = _number(value.get("replaces"))
     return [Draft(text, tuple(dict.fromkeys([*citations, *marks])), tuple(quotes), replaces)]
+
+
+def _without_halves(text: str) -> str:
+    """Text that can be written: half of a surrogate pair, as of an emoji cut off, becomes a question mark."""
+    return text.encode("utf-8", "replace").decode() if not text.isascii() else text
 
 
 def _items(value: Any) -> list[Any]:

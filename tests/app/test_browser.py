@@ -119,6 +119,20 @@ def test_a_phone_shows_it_without_sideways_scrolling(address: str, page) -> None
     page.screenshot(path=ARTIFACTS / "phone.png")
 
 
+def test_a_question_is_researched_while_its_reader_watches(address: str, page) -> None:
+    page.goto(address)
+    page.get_by_role("link", name="Deep research").click()
+    page.wait_for_url("**/research")
+    box = page.get_by_role("textbox", name="Your question")
+    box.fill("How do jets affect star formation, and what powers fast radio bursts?")
+    page.get_by_role("button", name="Make a plan").click()
+    page.get_by_role("button", name="Start the research").click()
+    page.get_by_role("button", name="Another question").wait_for()  # without a further click
+    page.locator(".wf-cite").first.click()
+    assert page.get_by_role("heading", name="What powers fast radio bursts?").count() == 1
+    page.screenshot(path=ARTIFACTS / "research.png")
+
+
 def test_two_visitors_do_not_meet(address: str, page) -> None:
     page.goto(f"{address}/?q=fast+radio+bursts+from+magnetars")
     page.wait_for_selector(".wf-paper")

@@ -56,6 +56,9 @@ def test_a_question_is_planned_changed_researched_and_reported(
 ) -> None:
     test = planned_page(research_page(small_index_dir, monkeypatch, tmp_path))
     assert test.text_area(key="plan-text").value == "\n".join(PARTS)
+    test.switch_page("page_ask.py").run()
+    test.switch_page("page_research.py").run()
+    assert test.text_area(key="plan-text").value == "\n".join(PARTS), "kept beside another page"
     test.text_area(key="plan-text").set_value(f"{PARTS[0]}\n\nHubble constant\n")
     click(test, "Start the research")
     page = words(ended(test)).replace("\\", "")

@@ -466,6 +466,33 @@ def test_the_trace_holds_the_run_and_reads_back(small_index: Index, tmp_path: Pa
         research(small_index, QUESTION, offline=True, trace=trace)
 
 
+def test_half_of_a_character_pair_breaks_nothing(small_index: Index, tmp_path: Path) -> None:
+    trace = tmp_path / "trace.jsonl"
+    odd = {"text": "Jets heat \ud83d gas.", "citations": [1], "quotes": []}
+    with Scholar(PARTS[:1], wrong=odd, script={"repair": Reply("")}) as server:
+        report = research(
+            small_index, PARTS[0], llm=model(server), trace=trace, limits=Limits(max_steps=1)
+        )
+    assert "Jets heat ? gas." in [s.text for s in report.sentences]
+    assert report_markdown(report).encode()
+    assert read_trace(trace)[0][-1].kind == "report"
+
+
+def test_two_runs_do_not_write_one_trace(small_index: Index, tmp_path: Path) -> None:
+    trace = tmp_path / "trace.jsonl"
+    seen: list[str] = []
+
+    def resume_meanwhile(record: Record) -> None:
+        if record.kind == "plan":
+            with pytest.raises(SourceError, match="is being written"):
+                resume(small_index, trace)
+            seen.append(record.kind)
+
+    research(small_index, PARTS[0], offline=True, trace=trace, on_record=resume_meanwhile)
+    assert seen == ["plan"]
+    assert resume(small_index, trace).finished
+
+
 def test_a_full_disk_ends_the_trace_and_not_the_run(small_index: Index) -> None:
     full = Path("/dev/full")
     if not full.exists():

@@ -52,6 +52,7 @@ SECOND = Draft("Gas cools.", (2, 3), ())
             [Draft("Jets heat gas.", (1,), ()), SECOND],
         ),
         ('{"text": "Gas cools.", "citations": ["2", "[3]"]}', [SECOND]),
+        ('{"text": "A \\ud83d star.", "citations": [1]}', [Draft("A ? star.", (1,), ())]),
         ('{"text": 5}\n{"citations": [1]}\nnull', []),
         (
             '{"text": "Odd.", "citations": ["x", true, 1], "quotes": [7, {"n": "1"}]}',
