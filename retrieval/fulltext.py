@@ -28,7 +28,7 @@ from retrieval.split import split
 
 MOST_FILES = 10
 LONGEST_NAME = 120  # characters of a file's name that are shown, its last
-MOST_ENCODED = 64  # passages of one file; beyond, those that share most words with the question
+MOST_ENCODED = 40  # passages of one file; beyond, those that share most words with the question
 PAPER_CHARACTERS = 6000  # of passages read of one paper
 ALL_CHARACTERS = 24_000  # of passages read of all
 MEANING_WEIGHT = 0.6  # against words in common
