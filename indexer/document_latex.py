@@ -246,17 +246,19 @@ def _document(name: str, members: Mapping[str, str], main: str, notes: list[str]
 
 
 def _argument(text: str, at: int) -> tuple[str, int]:
-    """What stands in the braces that begin at or after `at`, and where they end."""
-    start = text.find("{", at)
+    """What stands in the braces at `at`, or the one letter there, and where it ends."""
+    start = at + len(text[at : at + 80]) - len(text[at : at + 80].lstrip())
+    if text[start : start + 1] != "{":
+        return text[start : start + 1], start + 1
     depth = 0
-    for i in range(start, len(text) if start >= 0 else 0):
+    for i in range(start, len(text)):
         if text[i] == "{" and text[i - 1] != "\\":
             depth += 1
         elif text[i] == "}" and text[i - 1] != "\\":
             depth -= 1
             if depth == 0:
                 return text[start + 1 : i], i + 1
-    return "", at
+    return "", start + 1
 
 
 def _field(name: str, source: str) -> str:

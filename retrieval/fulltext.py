@@ -27,7 +27,8 @@ from retrieval.records import Hit, ScoreParts, SearchResult
 from retrieval.split import split
 
 MOST_FILES = 10
-MOST_ENCODED = 64  # passages of one file; beyond, those that share most words with the question
+LONGEST_NAME = 120  # characters of a file's name that are shown, its last
+MOST_ENCODED = 40  # passages of one file; beyond, those that share most words with the question
 PAPER_CHARACTERS = 6000  # of passages read of one paper
 ALL_CHARACTERS = 24_000  # of passages read of all
 MEANING_WEIGHT = 0.6  # against words in common
@@ -58,7 +59,8 @@ class FullTexts:
 def read_full_texts(files: Iterable[tuple[str, bytes]]) -> FullTexts:
     """Read files, each a name and its bytes; one that cannot be read is a problem and stops no other."""
     known: dict[str, tuple[str, bytes]] = {}
-    for name, data in files:
+    for given, data in files:
+        name = given.encode("utf-8", "replace").decode().replace("\0", "")[-LONGEST_NAME:]
         known.setdefault(hashlib.sha256(data).hexdigest(), (name, data))
     wanted = list(known.values())
     problems = [

@@ -119,12 +119,32 @@ def test_how_to_search_reaches_the_search(
 ) -> None:
     test = asked(small_index_dir, monkeypatch, "Hubble constant before 2010")
     labels = {toggle.label: toggle for toggle in test.toggle}
-    assert set(labels) == {"Reviews first", "Understand years, objects and names"}
+    assert set(labels) == {
+        "Reviews first",
+        "Hear different teams",
+        "Understand years, objects and names",
+    }
     labels["Understand years, objects and names"].set_value(False).run()
     assert "Müller" in words(test)
     monkeypatch.setenv("WAYFINDER_RERANKER", "http://localhost:1/rerank")
     test.run()
     assert "Reranking was not done" in words(test)
+
+
+def test_papers_set_aside_are_listed_unless_all_are_to_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twins = [
+        {**PAPERS[0], "arxiv_id": f"2401.9{n:04}", "bibcode": None, "doi": None, "title": title}
+        for n, title in enumerate(["Jets heat halos", "A talk on how jets heat halos <b>"])
+    ]
+    test = asked(build_small_index(tmp_path, [*twins, *PAPERS[1:]]), monkeypatch, "how jets heat halos")  # fmt: skip
+    assert "says almost the same as [" in words(test)
+    html = " ".join(element.proto.body for element in test.get("html"))
+    assert "<b>" not in html
+    (toggle,) = (t for t in test.toggle if t.label == "Hear different teams")
+    toggle.set_value(False).run()
+    assert "says almost the same as [" not in words(test)
 
 
 def test_nothing_asked_and_one_letter(

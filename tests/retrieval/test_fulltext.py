@@ -16,6 +16,7 @@ from retrieval import ask
 from retrieval.basis import basis
 from retrieval.followup import context_of
 from retrieval.fulltext import (
+    MOST_ENCODED,
     PAPER_CHARACTERS,
     FullText,
     FullTexts,
@@ -219,4 +220,4 @@ def test_what_is_read_of_a_long_text_is_bounded_and_what_answers_is_in_it(
     assert "Results" in [p.section for p in passages]
     encoded = len(text.vectors)
     with_full_texts(small_index, found, FullTexts((text,)))
-    assert len(text.vectors) == encoded <= 64  # a further question encodes nothing again
+    assert len(text.vectors) == encoded <= MOST_ENCODED  # a further question encodes nothing again
