@@ -38,6 +38,7 @@ OWNERS = {
     "bibtexparser": {"indexer/sources.py", "indexer/sources_bibtex.py"},
     "langchain_core": {"retrieval/langchain.py"},
     "llama_index": {"retrieval/llamaindex.py"},
+    "py3langid": {"retrieval/language.py"},
     "sentencex": {"retrieval/sentences.py"},
     "pylatexenc": {"indexer/clean.py"},
 }
