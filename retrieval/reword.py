@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from retrieval.agreement import stands
+from retrieval.language import in_the_notation_of, is_in_another_language
 from retrieval.llm import LLM, Reply
 from retrieval.notation import DESIGNATION, folded, measured, prepared
 from retrieval.prompts import render
@@ -37,6 +38,9 @@ USER = """\
 BEGIN {fence}
 {sentences}
 END {fence}
+"""
+REMINDER = """
+Your last reply was not in {language}. Every sentence must be in {language}.
 """
 # Units that languages have words for; all others are symbols and stay.
 _SPOKEN = frozenset(
@@ -68,11 +72,17 @@ _SPOKEN = frozenset(
 
 
 def reworded(
-    model: LLM, sentences: Sequence[Sentence], style: AnswerStyle, reply: Reply
+    model: LLM,
+    sentences: Sequence[Sentence],
+    style: AnswerStyle,
+    reply: Reply,
+    *,
+    again: bool = False,
 ) -> list[Sentence]:
     """Return the sentences said again; what did not survive is a problem of its sentence.
 
-    A sentence that the model left out stays as it was, and says so.
+    A sentence that the model left out stays as it was, and says so. `again` says that the last reply was in
+    another language; sentences that come in another one are marked.
 
     Raises:
         LLMError: the model gave no answer.
@@ -81,6 +91,8 @@ def reworded(
     system = render(
         SYSTEM, fence=fence, language=style.language, audience=AUDIENCES[style.audience]
     )
+    if again:
+        system += render(REMINDER, language=style.language)
     listed = "\n".join(f"{n}. {sentence.text}" for n, sentence in enumerate(sentences, 1))
     texts: dict[int, str] = {}
     for draft in read_drafts(
@@ -88,19 +100,32 @@ def reworded(
     ):
         if draft.replaces is not None:
             texts.setdefault(draft.replaces, draft.text)
-    return [_said_again(sentence, texts.get(n)) for n, sentence in enumerate(sentences, 1)]
+    wrong = is_in_another_language(texts.values(), style.language)
+    problems = (not_in(style.language),) if wrong else ()
+    return [
+        _said_again(sentence, texts.get(n), problems) for n, sentence in enumerate(sentences, 1)
+    ]
+
+
+def not_in(language: str) -> str:
+    """The problem of a sentence in another language than asked for."""
+    return f"it is not in {language}"
 
 
 def lost(before: str, after: str) -> list[str]:
-    """What rewording changed and may not: numbers, units and names lost or added, in words."""
+    """What rewording changed and may not: numbers, units and names lost or added, in words.
+
+    A number written as another language does, "1,5" for "1.5", is the same.
+    """
+    after = in_the_notation_of(after, before)
     return [*_numbers(before, after), *_names(before, after)]
 
 
-def _said_again(sentence: Sentence, text: str | None) -> Sentence:
+def _said_again(sentence: Sentence, text: str | None, wrong: tuple[str, ...]) -> Sentence:
     if text is None:
         problems = [*sentence.problems, "the language model did not say it again"]
         return replace(sentence, supported=False, problems=tuple(problems))
-    problems = [*sentence.problems, *lost(sentence.text, text)]
+    problems = [*sentence.problems, *wrong, *lost(sentence.text, text)]
     return replace(sentence, text=text, supported=not problems, problems=tuple(problems))
 
 

@@ -10,12 +10,13 @@ from indexer.store import Index
 from retrieval.consensus import stances, tables, verdict_sentence
 from retrieval.errors import LLMError
 from retrieval.extract import extract
+from retrieval.language import is_in_another_language
 from retrieval.llm import LLM, Reply
 from retrieval.presumption import presumption
 from retrieval.question_type import QuestionType
 from retrieval.records import Checking, SearchResult, Sentence, Table, Usage
 from retrieval.repair import repaired
-from retrieval.reword import reworded
+from retrieval.reword import not_in, reworded
 from retrieval.synthesis import (
     SENTENCES_SCHEMA,
     AnswerStyle,
@@ -58,7 +59,7 @@ class Writing:
     def written(self, model: LLM) -> tuple[list[Sentence], list[Sentence], Usage]:
         """The model's sentences, checked, those left out, and the cost; none if it failed at once."""
         first, second = Reply(), Reply()
-        sentences = self._first(model, first)
+        sentences, usage = self._in_english(model, self._first(model, first))
         if self.checking.repair and any(not s.supported for s in sentences):
             self.on_event(AnswerEvent("repairing"))
             papers = [hit.paper for hit in self.result.hits]
@@ -70,19 +71,14 @@ class Writing:
         if dropped:
             sentences = [s for s in sentences if s.supported]
             self.degraded.append(f"{len(dropped)} sentences failed their checks and were left out.")
-        third = Reply()
         if sentences and (self.style.audience, self.style.language) != _FIRST_WRITTEN:
-            try:
-                sentences = reworded(model, sentences, self.style, third)
-            except LLMError as error:
-                self.degraded.append(
-                    f"The answer could not be said for this reader or in this language: {error}"
-                )
+            sentences, more = self._said_again(model, sentences, self.style)
+            usage += more
         if sentences and not any(s.supported for s in sentences):
             self.degraded.append(
                 "No sentence of this answer passed its checks: read the papers themselves."
             )
-        return sentences, dropped, first.usage + second.usage + third.usage
+        return sentences, dropped, first.usage + second.usage + usage
 
     def quoted(self, *, needs_model: bool) -> list[Sentence]:
         """Sentences of the papers that answer; notes say what a model would have done."""
@@ -120,6 +116,44 @@ class Writing:
         else:
             self.degraded.extend(_complaints(sentences, reply))
         return sentences
+
+    def _in_english(self, model: LLM, sentences: list[Sentence]) -> tuple[list[Sentence], Usage]:
+        """The first draft, said again in English where it came in another language, and checked anew."""
+        if not is_in_another_language([s.text for s in sentences], "English"):
+            return sentences, Usage()
+        self.on_event(AnswerEvent("repairing"))
+        english, usage = self._said_again(model, sentences, AnswerStyle())
+        wrong = is_in_another_language([s.text for s in english], "English")
+        checked = []
+        for sentence in english:
+            quotes = tuple((item.n, item.quote) for item in sentence.evidence)
+            anew = self._checked(Draft(sentence.text, sentence.citations, quotes))
+            problems = (*anew.problems, *((not_in("English"),) if wrong else ()))
+            checked.append(replace(anew, supported=not problems, problems=problems))
+        return checked, usage
+
+    def _said_again(
+        self, model: LLM, sentences: list[Sentence], style: AnswerStyle
+    ) -> tuple[list[Sentence], Usage]:
+        """The sentences for another reader or in another language; asked for twice where the language is wrong."""
+        usage = Usage()
+        said = sentences
+        for again in (False, True):
+            reply = Reply()
+            try:
+                said = reworded(model, sentences, style, reply, again=again)
+            except LLMError as error:
+                self.degraded.append(
+                    f"The answer could not be said for this reader or in this language: {error}"
+                )
+                return said, usage + reply.usage
+            usage += reply.usage
+            if not any(not_in(style.language) in s.problems for s in said):
+                return said, usage
+        self.degraded.append(
+            f"The language model did not write in {style.language}, though asked to twice."
+        )
+        return said, usage
 
     def _words(self, words: str) -> None:
         self.on_event(AnswerEvent("writing", words=words))

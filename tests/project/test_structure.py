@@ -51,6 +51,7 @@ OWNERS = {
         "retrieval/split.py",
     },
     "pypdfium2": {"indexer/document_pdf.py"},
+    "py3langid": {"retrieval/language.py"},
     "sentencex": {"retrieval/sentences.py"},
     "pylatexenc": {"indexer/clean.py"},
 }

@@ -8,6 +8,7 @@ import pytest
 
 from indexer.store import Index
 from retrieval import ask
+from retrieval.language import is_in_another_language
 from retrieval.llm import LLM
 from retrieval.reword import lost
 from retrieval.synthesis import AUDIENCES, AnswerStyle
@@ -21,6 +22,11 @@ BEFORE = "JWST weighs the black hole of NGC 1068 at 6.5 ± 0.2 million solar mas
     [
         (BEFORE, None),
         ("Das JWST wiegt das Schwarze Loch von NGC 1068 zu 6.5 ± 0.2 million Sonnenmassen in 770 kpc bei [Fe/H] = -2.5.", None),
+        (
+            "Le JWST pèse le trou noir de NGC 1068 à 6,5 ± 0,2 million de masses solaires, à 770 kpc, [Fe/H] = -2,5.",
+            None,
+        ),
+        ("Das JWST wiegt NGC 1068 zu 5,6 ± 0,2 million Sonnenmassen in 770 kpc bei [Fe/H] = -2,5.", "lost the number 6.5"),
         ("JWST 给出 NGC 1068 黑洞质量 6.5 ± 0.2 million 太阳质量，770 kpc，[Fe/H] = -2.5。", None),
         (BEFORE.replace("6.5", "5.6"), "lost the number 6.5"),
         (BEFORE.replace("770", "about 800"), "lost the number 770"),
@@ -82,3 +88,59 @@ def test_what_does_not_survive_is_marked(small_index: Index, again: str, problem
     (only,) = answer.sentences
     assert not only.supported
     assert any(problem in item for item in only.problems)
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "another"),
+    [
+        ("The star formation rate falls by a factor of 12.5 in NGC 1068.", "English", False),
+        ("Le taux de formation stellaire chute d'un facteur 12,5 dans NGC 1068.", "English", True),
+        (
+            "Le taux de formation stellaire chute d'un facteur 12,5 dans NGC 1068.",
+            "français",
+            False,
+        ),
+        ("The star formation rate falls by a factor of 12.5 in NGC 1068.", "German", True),
+        ("恒星形成率下降了12.5倍，这是由喷流造成的。", "Chinese", False),
+        ("恒星形成率下降了12.5倍，这是由喷流造成的。", "English", True),
+        ("NGC 1068, 12.5 kpc.", "English", False),
+        ("The star formation rate falls by a factor of 12.5.", "Klingon", False),
+    ],
+)
+def test_another_language_is_seen(text: str, language: str, another: bool) -> None:
+    assert is_in_another_language([text], language) is another
+
+
+FRENCH = "Le taux de formation stellaire chute d'un facteur 12,5 selon les auteurs."
+GERMAN = "Die Sternentstehungsrate sinkt um den Faktor 12,5 nach Angabe der Autoren."
+
+
+def test_an_answer_that_stays_in_the_wrong_language_is_asked_for_twice_and_marked(
+    small_index: Index,
+) -> None:
+    wrong = json.dumps({"replaces": 1, "text": FRENCH})
+    answer, server, _ = said(small_index, wrong, AnswerStyle(language="German"))
+    assert "it is not in German" in answer.sentences[0].problems
+    assert any("did not write in German" in note for note in answer.degraded)
+    assert len(server.requests) == 3
+    assert "last reply was not in German" in server.requests[2]["messages"][0]["content"]
+    assert answer.usage.calls == 3
+
+
+def test_french_where_english_was_asked_for_is_said_again_and_checked(small_index: Index) -> None:
+    papers = ask(small_index, "How do jets suppress star formation?", offline=True).papers
+    n = next(n for n, hit in enumerate(papers, 1) if hit.paper.arxiv_id == "2401.00001")
+    english = json.dumps({"replaces": 1, "text": WRITTEN})
+    with LLMServer([Reply(sentence(FRENCH, (n, QUOTE))), Reply(english)]) as server:
+        answer = ask(small_index, "How do jets suppress star formation?", llm=LLM(server.config()))
+    (only,) = answer.sentences
+    assert (only.text, only.supported, only.citations) == (WRITTEN, True, (n,))
+    assert answer.degraded == ()
+
+
+def test_a_german_answer_keeps_its_decimal_commas(small_index: Index) -> None:
+    answer, _, _ = said(
+        small_index, json.dumps({"replaces": 1, "text": GERMAN}), AnswerStyle(language="German")
+    )
+    assert answer.sentences[0].supported
+    assert answer.sentences[0].text == GERMAN
