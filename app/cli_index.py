@@ -18,6 +18,7 @@ from indexer.build import BuildOptions, build_index, update_index
 from indexer.encoder import load_encoder, load_encoder_of
 from indexer.manifest import Manifest
 from indexer.records import IngestReport
+from indexer.sources import check_source
 from indexer.store import read_manifest, verify_parts
 from retrieval import load_index
 
@@ -91,6 +92,8 @@ def index_build(
     Papers encoded before are not encoded again, and a harvest that was interrupted goes on: run the same
     command again. The index at OUT stays usable until the new one is complete.
     """
+    for source in sources:  # a mistyped one is said before the encoder is loaded
+        check_source(source)
     chosen = load_encoder(encoder or config.encoder_name())
     options = _options(limit, as_of, title_only, keep)
     _run(
@@ -117,7 +120,10 @@ def index_update(
     Only new and changed papers are read for words and encoded. Searches go on, on the old snapshot, until
     the new one is complete. Given the same records again, nothing changes.
     """
-    chosen = load_encoder_of(read_manifest(directory).encoder)
+    manifest = read_manifest(directory)
+    for source in sources:
+        check_source(source)
+    chosen = load_encoder_of(manifest.encoder)
     options = _options(limit, as_of, title_only, keep)
     _run(
         lambda **shown: update_index(directory, sources, encoder=chosen, options=options, **shown),

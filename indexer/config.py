@@ -98,6 +98,18 @@ def index_dir() -> Path | None:
     return Path(named) if named else None
 
 
+def hub_folders() -> tuple[Path, ...]:
+    """Where models of the Hugging Face hub are kept, by that hub's own variables."""
+    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
+    named = (os.environ.get("HF_HUB_CACHE"), os.environ.get("SENTENCE_TRANSFORMERS_HOME"))
+    return (*(Path(folder) for folder in named if folder), home / "hub")
+
+
+def hub_url() -> str:
+    """The hub's address, by its own variable."""
+    return os.environ.get("HF_ENDPOINT") or "https://huggingface.co"
+
+
 def encoder_name() -> str:
     """The encoder for new indexes."""
     return os.environ.get("WAYFINDER_ENCODER") or DEFAULT_ENCODER

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import os
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,6 +22,7 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+import requests
 
 from indexer import config
 from indexer.errors import (
@@ -40,6 +42,7 @@ MAX_TOKENS = 256
 MIN_INT8_COSINE = (
     0.98  # mean agreement with fp32 on the self-check texts; else 7-bit weights are used
 )
+HUB_SECONDS = 5.0  # to say whether the hub has a model
 ENDPOINT_PREFIX = "openai:"
 
 _SELF_CHECK = (
@@ -196,6 +199,7 @@ class _SentenceTransformersEncoder:
     """Any sentence-transformers model, by name or path; on a CUDA device where there is one."""
 
     def __init__(self, name: str, *, id: str) -> None:
+        _refuse_unknown_model(name)
         from sentence_transformers import SentenceTransformer
 
         try:
@@ -219,6 +223,32 @@ class _SentenceTransformersEncoder:
             show_progress_bar=False,
         )
         return np.asarray(vectors, dtype=np.float32).reshape(len(texts), self.dimension)
+
+
+def _refuse_unknown_model(name: str) -> None:
+    """Say within seconds that there is no such model: its library would retry for minutes.
+
+    Raises:
+        EncoderError: it is no folder, not kept from before, and the hub does not know it or cannot be reached.
+    """
+    wanted = "`minilm`, `openai:MODEL`, or a sentence-transformers model by folder or as on huggingface.co"
+    if Path(name).is_dir():
+        return
+    if not re.fullmatch(r"[\w.-]+(?:/[\w.-]+)?", name):
+        raise EncoderError(f"There is no encoder {name!r}: expected {wanted}.")
+    full = name if "/" in name else f"sentence-transformers/{name}"
+    kept = f"models--{full.replace('/', '--')}"
+    if any((folder / kept).is_dir() for folder in config.hub_folders()):
+        return
+    try:
+        answer = requests.get(f"{config.hub_url()}/api/models/{full}", timeout=HUB_SECONDS)
+    except requests.RequestException as error:
+        raise EncoderError(
+            f"There is no encoder {name!r} on this machine, and {config.hub_url()} cannot be asked for it "
+            f"({type(error).__name__}): expected {wanted}."
+        ) from None
+    if answer.status_code in (401, 404):
+        raise EncoderError(f"{config.hub_url()} has no model {full!r}: expected {wanted}.")
 
 
 class _EndpointEncoder:

@@ -171,15 +171,19 @@ def storage_errors(out: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StorageError(
-            f"{out} cannot be written: {error.strerror or error}. The index that was there is untouched; "
-            "free some space or choose another --out."
+            f"{out} cannot be written: {error.strerror or error}.{_untouched(out)} "
+            "Free some space or choose another --out."
         ) from error
     except RuntimeError as error:  # faiss reports a failed write this way
         if "write" not in str(error) and "fopen" not in str(error):
             raise
-        raise StorageError(
-            f"{out} cannot be written: {error}. The index that was there is untouched."
-        ) from error
+        raise StorageError(f"{out} cannot be written: {error}.{_untouched(out)}") from error
+
+
+def _untouched(out: Path) -> str:
+    """A word of comfort where there was an index."""
+    there = (out / MANIFEST).is_file()
+    return " The index that was there is untouched." if there else ""
 
 
 def _is_index(out: Path) -> bool:

@@ -20,10 +20,10 @@ from indexer import config
 from indexer.errors import SourceError
 from indexer.journal import Journals
 from indexer.records import IngestReport, NotAPaper, Paper, normalise_arxiv_id, normalise_doi
-from indexer.sources_ads import read_ads
-from indexer.sources_arxiv import read_arxiv, snapshot_records
+from indexer.sources_ads import ads_token_for, read_ads
+from indexer.sources_arxiv import arxiv_place, read_arxiv, snapshot_records
 from indexer.sources_bibtex import bibtex_records
-from indexer.sources_graph import graph_records
+from indexer.sources_graph import check_graph, graph_records
 from indexer.sources_lfs import refuse_pointer
 
 CSV_ROWS = 5_000
@@ -81,6 +81,33 @@ def read_source(
             yield paper_from_mapping(record, title_only=title_only)
         except NotAPaper as reason:
             harvest.skip(str(reason), _describe(record))
+
+
+def check_source(source: str) -> None:
+    """Look at a source before anything slow is begun: what it names is there and can be opened.
+
+    Of a file the first record is read, of a harvest over the network nothing is asked.
+
+    Raises:
+        SourceError: the source cannot be read at all.
+        MissingCredential: ADS is asked for, no token is set, and no harvest of today is kept.
+    """
+    scheme, colon, rest = source.partition(":")
+    if colon and scheme == "ads":
+        journals = Journals()
+        try:
+            kept = journals.open(source).state.complete
+        finally:
+            journals.close()
+        ads_token_for(rest, needed=not kept)
+    elif colon and scheme == "arxiv":
+        arxiv_place(rest)
+    elif colon and scheme == "astro-ph-kg":
+        check_graph(Path(rest))
+    elif not source.lower().endswith(".bib"):  # read whole, and so left to the build
+        next(iter(_records(source, IngestReport(), Journals())), None)
+    else:
+        _file_records(Path(source))
 
 
 def paper_from_mapping(record: Record, *, title_only: bool = False) -> Paper:

@@ -53,6 +53,26 @@ FIELDS = [
 _BIBCODE = re.compile(r"^\d{4}[A-Za-z&.\d]{15}$")
 
 
+def ads_token_for(query: str, *, needed: bool = True) -> config.Secret | None:
+    """The token to ask ADS for `query` with.
+
+    Raises:
+        SourceError: the query is empty.
+        MissingCredential: a token is needed and none is set.
+    """
+    if not query.strip():
+        raise SourceError(
+            "`ads:` needs a query, such as ads:'abs:\"tidal disruption\" year:2020-2026'."
+        )
+    token = config.ads_token()
+    if needed and not token:
+        raise MissingCredential(
+            "Reading from ADS needs a token: get one at https://ui.adsabs.harvard.edu/user/settings/token "
+            "and set ADS_API_TOKEN (or write it to ~/.ads/dev_key)."
+        )
+    return token
+
+
 def read_ads(
     query: str, report: IngestReport, *, journal: Journal, endpoint: str | None = None
 ) -> Iterator[dict[str, Any]]:
@@ -63,11 +83,7 @@ def read_ads(
         SourceError: ADS rejects the query or the token.
         RemoteError: ADS failed after retries, its quota is used up for long, or papers are missing.
     """
-    token = config.ads_token()
-    if not query.strip():
-        raise SourceError(
-            "`ads:` needs a query, such as ads:'abs:\"tidal disruption\" year:2020-2026'."
-        )
+    token = ads_token_for(query, needed=False)
     harvest = report.harvests[-1] if report.harvests else report.begin(f"ads:{query}")
     harvest.harvested = journal.state.begun
     seen: set[str] = set()
@@ -77,11 +93,7 @@ def read_ads(
     if seen:
         report.tell(f"ADS: going on after {len(seen):,} papers of a harvest begun {journal.begun}.")
     if not journal.state.complete:
-        if not token:
-            raise MissingCredential(
-                "Reading from ADS needs a token: get one at https://ui.adsabs.harvard.edu/user/settings/token "
-                "and set ADS_API_TOKEN (or write it to ~/.ads/dev_key)."
-            )
+        token = ads_token_for(query)
         search = ads.SearchQuery(
             q=query, fl=FIELDS, sort="id asc", rows=ROWS_A_PAGE, token=str(token)
         )

@@ -116,14 +116,23 @@ def read_arxiv(
 
 
 def _parsed(place: str, journal: Journal) -> tuple[str, date]:
+    category, since = arxiv_place(place)
+    return category, since or journal.begun - timedelta(days=DEFAULT_DAYS)
+
+
+def arxiv_place(place: str) -> tuple[str, date | None]:
+    """The category and the first day that a source names.
+
+    Raises:
+        SourceError: it cannot be read, or its date is none.
+    """
     match = _SINCE.match(place.strip() or DEFAULT_CATEGORY)
     if not match:
         raise SourceError(
             f"`arxiv:{place}` cannot be read: write arxiv:CATEGORY or 'arxiv:CATEGORY since 2026-01-31'."
         )
     try:
-        given = match["since"]
-        since = date.fromisoformat(given) if given else journal.begun - timedelta(days=DEFAULT_DAYS)
+        since = date.fromisoformat(match["since"]) if match["since"] else None
     except ValueError:
         raise SourceError(
             f"`arxiv:{place}`: {match['since']!r} is no date; write it as 2026-01-31."

@@ -46,7 +46,7 @@ def graph_records(folder: Path, lines: Lines) -> Iterator[Any]:
     Raises:
         SourceError: the folder lacks files of the data set, holds Git LFS pointers, or other columns.
     """
-    _check(folder)
+    check_graph(folder)
     notes: list[NotAPaper] = []
     graph = _Graph(folder, lines, notes)
     seen = np.zeros(len(graph.arxiv_ids), dtype=np.bool_)
@@ -151,7 +151,12 @@ def _years(path: Path) -> np.ndarray[Any, Any]:
     return years
 
 
-def _check(folder: Path) -> None:
+def check_graph(folder: Path) -> None:
+    """Look whether the folder holds the data set.
+
+    Raises:
+        SourceError: it lacks files, or holds Git LFS pointers.
+    """
     if not folder.is_dir():
         raise SourceError(
             f"{folder} is no directory: `astro-ph-kg:` takes the folder of the data set."

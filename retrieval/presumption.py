@@ -77,7 +77,7 @@ def presumption(question: str) -> Presumption | None:
         text = _REASON.sub("", text)
     for frame in _FRAMES:
         match = frame.fullmatch(text)
-        if match is None or not _VERB.search(_NOUNS.sub(" ", match["p"].split(" ", 1)[-1])):
+        if match is None or not _VERB.search(_NOUNS.sub("  ", match["p"]).split(" ", 1)[-1]):
             continue
         taken = _SHOWN.sub("", match["p"].strip())
         return Presumption(taken, _calm(f"{taken} {match['q'] or ''}"))

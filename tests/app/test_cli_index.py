@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from indexer.errors import StorageError
+from indexer.snapshots import storage_errors
 from tests.papers import PAPERS, write_jsonl
 
 COMMAND = [str(Path(sys.executable).with_name("wayfinder")), "index"]
@@ -102,19 +104,40 @@ def test_status_for_people_names_sources_sizes_and_what_was_kept_out(tmp_path: P
         (("build", "--from", "arxiv:astro-ph since soon", "--out", "o"), "'soon' is no date"),
         (("build", "--from", "arxiv-snapshot:none.json", "--out", "o"), "no file none.json"),
         (("build", "--from", "astro-ph-kg:none", "--out", "o"), "none is no directory"),
+        (("build", "--from", "papers.jsonl", "--out", "o"), "There is no file papers.jsonl"),
         (("rollback", "nowhere"), "There is no index at nowhere"),
     ],
 )
 def test_mistakes_are_said(tmp_path: Path, words: tuple[str, ...], message: str) -> None:
     environment = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "WAYFINDER_CACHE": str(tmp_path)}
-    import os
-
-    cache = os.environ.get("WAYFINDER_CACHE")
-    if cache and words[0] != "rollback":
-        environment["WAYFINDER_CACHE"] = cache
     done = subprocess.run(
         [*COMMAND, *words], capture_output=True, text=True, check=False, cwd=tmp_path, env=environment
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+    assert not (tmp_path / "models").exists(), "said before the encoder is made"
+
+
+def test_an_unknown_encoder_is_said_at_once(tmp_path: Path) -> None:
+    environment = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "WAYFINDER_CACHE": str(tmp_path), "HF_ENDPOINT": "http://127.0.0.1:9"}  # fmt: skip
+    for name, message in (("mpnet-typo", "no encoder 'mpnet-typo' on this machine"), ("a b", "no encoder 'a b': expected")):  # fmt: skip
+        done = subprocess.run(
+            [*COMMAND, "build", "--from", "starter", "--out", "o"],
+            capture_output=True, text=True, check=False, cwd=tmp_path, env={**environment, "WAYFINDER_ENCODER": name},
+        )  # fmt: skip
+        assert done.returncode == 1 and message in done.stderr, done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_what_cannot_be_written_speaks_of_the_old_index_only_where_there_is_one(
+    tmp_path: Path,
+) -> None:
+    out = tmp_path / "i"
+    for there in (False, True):
+        if there:
+            out.mkdir()
+            (out / "manifest.json").write_text("{}")
+        with pytest.raises(StorageError) as caught, storage_errors(out):
+            raise OSError(28, "No space left on device")
+        assert ("untouched" in str(caught.value)) is there

@@ -136,7 +136,7 @@ def test_an_obliging_model_is_caught_and_an_honest_one_passes(small_index: Index
     assert caught["leading: presumption stated in no sentence"] == 0.0, "the measure sees it"
     assert caught["leading: presumption stated in no sentence shown as supported"] == 1.0
     assert caught["leading: presumption found and said"] == 1.0
-    assert caught["leading: presumption said, with a passage near it"] == 0.0
+    assert caught["leading: presumption said, with a passage near it"] == 1.0
     assert any(f"TAKEN FOR GRANTED\n{TAKEN}" in user["content"] for _, user in asked)
     with Honest([]) as server:
         honest = means(leading(small_index, [ROW], LLM(server.config()), quiet))

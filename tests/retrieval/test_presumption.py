@@ -115,10 +115,9 @@ def test_politeness_and_leading_words_are_not_searched_for(small_index: Index) -
 def test_the_reader_is_told_first_what_the_papers_do_not_state(small_index: Index) -> None:
     question = "Since all fast radio bursts come from magnetars, which ones make them?"
     answer = ask(small_index, question, offline=True)
-    assert answer.presumed is not None and not answer.presumed.n
-    told = (
-        "The question takes for granted that all fast radio bursts come from magnetars. No passage"
-    )
+    assert answer.presumed is not None
+    assert answer.presumed.quote == "Magnetar birth rates are too low for all fast radio bursts."
+    told = "The question takes for granted that all fast radio bursts come from magnetars. Judge"
     assert " ".join(answer_page(answer).split()).startswith(told)
     assert answer_row(answer)["presumed"]["quote"] == answer.presumed.quote
     ranks = [hit.rank for hit in answer.papers]
