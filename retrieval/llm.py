@@ -157,10 +157,11 @@ class LLM:
 
     def _asked(self, system: str, user: str, reply: Reply, schema: Schema | None) -> Iterator[str]:
         """The reply of the server, with retries; settings that it does not know are left out."""
-        deadline = time.monotonic() + self.config.timeout_seconds
-        attempt = 0
         plain = False
         wanted = schema if self._takes_schemas else None
+        self.client(plain=plain, schema=wanted)  # its import takes seconds, not the server's
+        deadline = time.monotonic() + self.config.timeout_seconds
+        attempt = 0
         while True:
             reply.calls += 1
             try:
