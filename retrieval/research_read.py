@@ -286,7 +286,8 @@ def _search_words(text: str) -> str:
 
 
 def _label(paper: Paper) -> str:
-    return f"{paper.author_label} ({paper.year})" if paper.year else paper.author_label
+    who = paper.author_label if paper.authors else f"“{paper.plain_title}”"
+    return f"{who} ({paper.year})" if paper.year else who
 
 
 def _passes(row: int, allowed: Mask | None) -> bool:

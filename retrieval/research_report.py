@@ -251,7 +251,12 @@ def _paper(hit: Hit) -> str:
     paper = hit.paper
     where = ", ".join(filter(None, (paper.journal, paper.bibcode, paper.arxiv_id)))
     link = f" <{paper.ads_url or paper.arxiv_url}>" if paper.ads_url or paper.arxiv_url else ""
-    return f"{_plain(paper.author_label)} ({paper.year or 'year unknown'}): {_plain(paper.plain_title)}. {_plain(where)}{link}"
+    title = (
+        paper.plain_title
+        if paper.plain_title.endswith((".", "?", "!"))
+        else f"{paper.plain_title}."
+    )
+    return f"{_plain(paper.author_label)} ({paper.year or 'year unknown'}): {_plain(title)} {_plain(where)}{link}"
 
 
 def _plain(text: str) -> str:

@@ -13,7 +13,14 @@ import threading
 from dataclasses import replace
 from typing import Any
 
+from indexer.store import Index
+from retrieval.llm import LLM
+from retrieval.research_records import Report
+from retrieval.verify import Draft, check_sentence
 from tests.llm_server import LLMServer, Reply
+
+QUESTION = "How do jets affect star formation, and what powers fast radio bursts?"
+PARTS = ["How do jets affect star formation?", "What powers fast radio bursts?"]
 
 _STAGES = {
     "You plan how to research": "plan",
@@ -85,3 +92,20 @@ class Scholar(LLMServer):
             return Reply(json.dumps({"notes": sentences, "missing": self.missing}))
         more = self.wrong if stage == "section" else []
         return Reply(json.dumps({"sentences": [*sentences, *more]}))
+
+
+def model(server: LLMServer, **more: Any) -> LLM:
+    return LLM(replace(server.config(), **more))
+
+
+def passes_again(report: Report, index: Index) -> None:
+    """Every sentence that the report shows as supported passes the checks against the report's papers."""
+    papers = [hit.paper for hit in report.papers]
+    assert report.sentences
+    for s in report.sentences:
+        assert all(1 <= n <= len(papers) for n in s.citations)
+        if s.supported:
+            draft = Draft(s.text, s.citations, tuple((e.n, e.quote) for e in s.evidence))
+            quoted = any(f"“{e.quote}”" in s.text for e in s.evidence)
+            again = check_sentence(draft, papers, None if quoted else index.encoder)
+            assert again.supported, (s.text, again.problems)

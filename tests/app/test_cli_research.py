@@ -15,10 +15,7 @@ from typer.testing import CliRunner, Result
 from app.cli import commands
 from indexer.errors import QueryError, SourceError
 from tests.llm_server import KEY, Reply
-from tests.scholar import Scholar
-
-QUESTION = "How do jets affect star formation, and what powers fast radio bursts?"
-PARTS = ["How do jets affect star formation?", "What powers fast radio bursts?"]
+from tests.scholar import PARTS, QUESTION, Scholar
 
 
 def run(index: Path, trace: Path, *words: str) -> Result:

@@ -12,10 +12,7 @@ from streamlit.testing.v1 import AppTest
 from app.research_job import ResearchJob
 from tests.app.test_page import opened, words
 from tests.llm_server import KEY, LLMServer, Reply
-from tests.scholar import Scholar
-
-QUESTION = "How do jets affect star formation, and what powers fast radio bursts?"
-PARTS = ["How do jets affect star formation?", "What powers fast radio bursts?"]
+from tests.scholar import PARTS, QUESTION, Scholar
 
 
 def research_page(index: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AppTest:
