@@ -428,11 +428,11 @@ def _quoted(item: Evidence) -> str:
 
 def set_aside(answer: Answer) -> None:
     """The papers that were found and not read, so that others were; nothing where there are none."""
-    if not answer.search.set_aside or answer.refused:
+    if not answer.set_aside or answer.refused:
         return
     lines = [
-        f"<li>{escape(aside.hit.paper.plain_title)} <small>{escape(f'{aside.hit.paper.author_label}, {aside.because}')}</small></li>"
-        for aside in answer.search.set_aside
+        f"<li>{escape(hit.paper.plain_title)} <small>{escape(f'{hit.paper.author_label}, {because}')}</small></li>"
+        for hit, because in answer.set_aside
     ]
     with st.expander(f"Set aside, so that others are heard ({len(lines)})"):
         st.html('<ul class="wf-moved">' + "".join(lines) + "</ul>")

@@ -40,11 +40,11 @@ def answer_page(answer: Answer) -> str:
     if shown:
         lines.append("Nearest papers" if answer.refused else "Papers")
     lines += [hit_lines(hit, number=n) for n, hit in shown]
-    if answer.search.set_aside and not answer.refused:
+    if answer.set_aside and not answer.refused:
         lines.append("Set aside, so that others are heard (--no-balance reads them):")
         lines += [
-            f"     {textwrap.shorten(aside.hit.paper.plain_title, 70)}: {aside.because}"
-            for aside in answer.search.set_aside
+            f"     {textwrap.shorten(hit.paper.plain_title, 70)}: {because}"
+            for hit, because in answer.set_aside
         ]
     found = basis(answer)
     lines += ["", textwrap.fill(found.text, WIDTH)]

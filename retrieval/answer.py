@@ -133,8 +133,7 @@ def _with_presumed(
     moved = [
         replace(hit, rank=len(kept) + n, score=min(hit.score, last)) for n, hit in enumerate(new, 1)
     ]
-    # what was set aside is said to be like papers by their numbers, and these are others now
-    return replace(result, hits=(*kept, *moved), set_aside=() if moved else result.set_aside)
+    return replace(result, hits=(*kept, *moved))
 
 
 def _newest_first(hits: Sequence[Hit]) -> tuple[Hit, ...]:

@@ -59,16 +59,15 @@ def balanced(index: Index, found: SearchResult, n_papers: int) -> SearchResult:
             chosen.append(i)
     chosen += waiting[: n_papers - len(chosen)]
     kept = sorted(chosen)
-    number = {i: n for n, i in enumerate(kept, 1)}
     return replace(
         found,
         settings=replace(found.settings, k=n_papers),
         hits=tuple(found.hits[i] for i in kept),
         displaced=_displaced(found, set(kept), n_papers),
         set_aside=tuple(
-            SetAside(found.hits[i], f"{why} [{number[j]}]")
+            SetAside(found.hits[i], why, found.hits[j].row)
             for i, (why, j) in aside.items()
-            if i not in number
+            if i not in kept
         ),
     )
 

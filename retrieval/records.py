@@ -136,7 +136,8 @@ class SetAside:
     """A paper that was found and is not read, so that others are."""
 
     hit: Hit
-    because: str  # "is by the team of [1]", the number of a paper that is read
+    because: str  # "is by the team of", "says almost the same as"
+    row: int  # of the paper that is read in its place
 
 
 @dataclass(frozen=True)
@@ -301,6 +302,16 @@ class Answer:
     tables: tuple[Table, ...] = ()
     presumed: Presumed | None = None  # what the question takes for granted
     dropped: tuple[Sentence, ...] = ()  # failed their checks and were to be left out
+
+    @property
+    def set_aside(self) -> list[tuple[Hit, str]]:
+        """The papers found and not read, each with the reason: "is by the team of [1]"."""
+        number = {hit.row: n for n, hit in enumerate(self.papers, 1)}
+        return [
+            (aside.hit, f"{aside.because} [{number[aside.row]}]")
+            for aside in self.search.set_aside
+            if aside.row in number and aside.hit.row not in number
+        ]
 
     @property
     def text(self) -> str:

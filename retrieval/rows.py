@@ -84,9 +84,7 @@ def answer_row(answer: Answer) -> Row:
             {"n": n, **hit_row(hit), "full_text": full_text_row(hit)}
             for n, hit in enumerate(answer.papers, 1)
         ],
-        "set_aside": [
-            {**hit_row(aside.hit), "because": aside.because} for aside in answer.search.set_aside
-        ],
+        "set_aside": [{**hit_row(hit), "because": because} for hit, because in answer.set_aside],
         "refused": answer.refused,
         "reason": answer.reason,
         "mode": answer.mode,
