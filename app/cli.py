@@ -16,6 +16,7 @@ import typer
 
 from app import cli_llm, show
 from app.cli_index import index_app
+from app.cli_map import map_app
 from app.terminal import JsonOption, QuietOption, index_directory, out, say
 from indexer.errors import QueryError, SourceError, WayfinderError
 from indexer.store import Index
@@ -51,6 +52,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(index_app, name="index")
+app.add_typer(map_app, name="map")
 app.add_typer(cli_llm.app, name="llm")
 
 IndexOption = Annotated[

@@ -11,6 +11,7 @@
     DIR/dense.faiss       the FAISS index over them
     DIR/lexical/          the BM25 index and the papers' tokens
     DIR/columns/*.npy     year, decimal_year, citations, impact, source
+    DIR/map/              the map, where there is one: see `indexer.landscape`
 
 `indexer.writer` writes it, `indexer.manifest` checks it, `indexer.snapshots` swaps it in.
 """
@@ -28,6 +29,7 @@ from indexer.dense import DenseIndex
 from indexer.encoder import Encoder, load_encoder_of
 from indexer.errors import IndexCorrupt, IndexIncompatible, IndexMissing, PaperNotFound
 from indexer.graph import CitationGraph, identifier_hash
+from indexer.landscape import Landscape, read_landscape
 from indexer.lexical import LexicalIndex
 from indexer.manifest import (
     MANIFEST,
@@ -75,6 +77,11 @@ class Index:
             IndexIncompatible: the encoder found here is not the one that made the vectors.
         """
         return check_encoder(self.manifest, load_encoder_of(self.manifest.encoder))
+
+    @cached_property
+    def landscape(self) -> Landscape | None:
+        """The map, opened on first use; None where the index has none."""
+        return read_landscape(self.path)
 
     def row_of(self, identifier: str) -> int:
         """Return the row of the paper with that bibcode, arXiv id or DOI.
