@@ -27,6 +27,7 @@ from retrieval import similar as similar_papers
 from retrieval.followup import context_of_row, made_whole
 from retrieval.llm import configured_llm
 from retrieval.offline import forbid_network
+from retrieval.paper_sets import identifiers_in
 from retrieval.records import Checking, Mode, SearchFilters, SearchResult, SearchSettings
 from retrieval.rows import answer_row, coverage_row, hit_row, understood_row
 from retrieval.similar import Likeness
@@ -86,6 +87,13 @@ AuthorOption = Annotated[
 FacilityOption = Annotated[
     str | None,
     typer.Option(help='Only papers that name this facility, such as "JWST".', show_default=False),
+]
+AmongOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Only papers listed in this file: a bibcode, arXiv id or DOI a line.",
+        show_default=False,
+    ),
 ]
 RecencyOption = Annotated[float, typer.Option(help="Weight of recency, 0 (off) to 1.")]
 ImpactOption = Annotated[
@@ -164,6 +172,7 @@ def search(
     min_citations: CitationsOption = None,
     author: AuthorOption = None,
     facility: FacilityOption = None,
+    among: AmongOption = None,
     recency: RecencyOption = 0.0,
     impact: ImpactOption = 0.0,
     preset: PresetOption = "wayfinder",
@@ -182,7 +191,12 @@ def search(
 ) -> None:
     """Find the papers that answer QUERY, best first."""
     filters = SearchFilters(
-        since=since, until=until, min_citations=min_citations, author=author, facility=facility
+        since=since,
+        until=until,
+        min_citations=min_citations,
+        author=author,
+        facility=facility,
+        among=_among(among),
     )
     settings = SearchSettings(
         k=k,
@@ -302,6 +316,7 @@ def ask(
     min_citations: CitationsOption = None,
     author: AuthorOption = None,
     facility: FacilityOption = None,
+    among: AmongOption = None,
     recency: RecencyOption = 0.0,
     impact: ImpactOption = 0.0,
     keyword_weight: KeywordOption = None,
@@ -330,7 +345,12 @@ def ask(
     With OPENAI_API_KEY or WAYFINDER_LLM_BASE_URL set a language model writes; else the answer is quoted from the papers.
     """
     filters = SearchFilters(
-        since=since, until=until, min_citations=min_citations, author=author, facility=facility
+        since=since,
+        until=until,
+        min_citations=min_citations,
+        author=author,
+        facility=facility,
+        among=_among(among),
     )
     settings = SearchSettings(
         filters=filters,
@@ -417,6 +437,11 @@ def main() -> None:
         raise SystemExit(error.exit_status) from None
     except BrokenPipeError:
         raise SystemExit(0) from None
+
+
+def _among(path: Path | None) -> tuple[str, ...] | None:
+    """The identifiers that --among names."""
+    return None if path is None else identifiers_in(path)
 
 
 def _row_of(path: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import page_parts
+from app import map_page, page_parts
 from app.default_index import default_index_dir
 from app.examples import examples_for
 from indexer import config
@@ -42,6 +42,9 @@ def main() -> None:
     page_parts.masthead()
     try:
         index = _open_index()
+        if st.sidebar.toggle("Map", value="map" in st.query_params, key="show-map"):
+            map_page.draw(index, llm=_visitors_llm())
+            return
         settings, offline, n_papers = page_parts.sidebar(
             index,
             llm_enabled=config.llm_config().enabled,

@@ -163,12 +163,14 @@ def distinctive(
     labels: npt.NDArray[np.int32],
     n_clusters: int,
     leave_out: Sequence[set[Term]],
+    *,
+    most: int = TERMS + SPARE_TERMS,
 ) -> list[list[Term]]:
-    """The most distinctive terms of each cluster, best first, a few more than TERMS.
+    """The most distinctive terms of each cluster, best first, at most `most`.
 
     `labels` `(n_rows,)` are the clusters of the counted papers; `leave_out` are each cluster's terms that the
-    level above has used. Score of term t in cluster c: p(t|c) log(1 + mean p(t|c') / p(t)), with p the share
-    of papers that hold t and the mean over all clusters: c-TF-IDF of shares.
+    level above has used. Score of term t in cluster c: p(t|c) log(p(t|c) / p(t)), with p the share of papers
+    that hold t, times a bonus for length: class-based TF-IDF on shares of papers.
     """
     member = sparse.csr_matrix(
         (np.ones(len(labels), np.float32), (labels, np.arange(len(labels)))),
@@ -179,7 +181,7 @@ def distinctive(
     everywhere = np.asarray(held.sum(axis=0)).ravel() / len(labels)
     bonus = np.array(LENGTH_BONUS)[counts.lengths - 1] * counts.whole
     return [
-        _best_terms(counts, held[c], sizes[c], everywhere, bonus, leave_out[c])
+        _best_terms(counts, held[c], sizes[c], everywhere, bonus, leave_out[c])[:most]
         for c in range(n_clusters)
     ]
 
@@ -207,8 +209,6 @@ def _best_terms(
             continue
         chosen.append(term)
         used |= set(term)
-        if len(chosen) == TERMS + SPARE_TERMS:
-            break
     return chosen
 
 

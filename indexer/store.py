@@ -18,6 +18,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
@@ -102,6 +103,25 @@ class Index:
             f"No paper with identifier {identifier!r} is among the {len(self.papers):,} of this index: "
             "give a bibcode, an arXiv id or a DOI."
         )
+
+    def rows_of(self, identifiers: Iterable[str]) -> tuple[npt.NDArray[np.int64], list[str]]:
+        """Return the rows of the papers with these bibcodes, arXiv ids or DOIs, and which have none.
+
+        Many at a time: found by the hash of 64 bits alone.
+        """
+        known, rows = self._ids["hash"], self._ids["row"]
+        found: list[int] = []
+        missing = []
+        for identifier in identifiers:
+            forms = {identifier.strip(), normalise_arxiv_id(identifier), normalise_doi(identifier)}
+            for key in map(identifier_hash, forms):
+                place = int(np.searchsorted(known, np.uint64(key)))
+                if place < len(known) and int(known[place]) == key:
+                    found.append(int(rows[place]))
+                    break
+            else:
+                missing.append(identifier)
+        return np.array(found, dtype=np.int64), missing
 
     def rows_by_author(self, name: str) -> npt.NDArray[np.int64]:
         """Return the rows of papers by an author, "Riess" or "Riess, A"; ascending, maybe none."""
