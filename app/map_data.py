@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from indexer.clean import plain_text
 from indexer.landscape import Landscape
 from indexer.store import Index
 from indexer.weights import UNKNOWN_CITATIONS, UNKNOWN_YEAR
@@ -24,7 +25,7 @@ from retrieval.paper_sets import facilities_named
 TITLES_UP_TO = 120_000  # papers
 TITLE_CHARACTERS = 160
 COLOURED = 8  # categories and facilities with a colour of their own
-LABEL_TERMS = (2, 2, 1)  # of a cluster's label on the map, by level
+LABEL_TERMS = (2, 2, 2)  # of a cluster's label on the map, by level
 GROWTH_BINS = 9
 _TYPES = {"u8": np.uint8, "u16": np.uint16, "i32": np.int32, "u32": np.uint32}
 
@@ -91,7 +92,9 @@ def _growth_bins(numbers: Field, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any
 
 def _categories(index: Index, rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[Any], list[str]]:
     """The number of each paper's first category, 1 for the most frequent; 0 for all others."""
-    first = [paper.categories[0] if paper.categories else "" for paper in index.papers]
+    first = [
+        categories[0] if categories else "" for categories in index.papers.column("categories")
+    ]
     values, inverse, counts = np.unique(first, return_inverse=True, return_counts=True)
     order = [i for i in np.argsort(-counts, kind="stable") if values[i]][:COLOURED]
     number = np.zeros(max(len(values), 1), dtype=np.int64)
@@ -131,12 +134,13 @@ def _years(index: Index, rows: npt.NDArray[np.int64]) -> list[int]:
 
 def _titles(index: Index, rows: npt.NDArray[np.int64]) -> bytes:
     """Title and identifier of each paper, tab between them, a line each; deflated."""
-    wanted = set(rows.tolist())
+    table = index.papers
+    fields = (table.column(name) for name in ("title", "bibcode", "arxiv_id", "doi"))
     lines = [
-        f"{' '.join(paper.plain_title.split())[:TITLE_CHARACTERS]}\t{' '.join(paper.id.split())}"
-        for row, paper in enumerate(index.papers)
-        if row in wanted
+        f"{plain_text(title)[:TITLE_CHARACTERS]}\t{bibcode or arxiv_id or doi or ''}"
+        for title, bibcode, arxiv_id, doi in zip(*fields, strict=True)
     ]
+    lines = [" ".join(lines[row].split("\n")) for row in rows]
     return zlib.compress("\n".join(lines).encode("utf-8", "replace"), 6)
 
 

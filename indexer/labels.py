@@ -33,7 +33,7 @@ FRAGMENT_SHARE = (
 )
 SPELLING_PAPERS = 3_000  # papers read to see how terms are written
 _NUMBER = re.compile(r"\d")
-_JOINING = frozenset(["of", "the", "and", "in"])
+_JOINING = frozenset(["of", "the", "and"])
 _PARTS = ".,;:?!)"
 _PUNCTUATION = "“”‘’\"'()[]{}<>.,;:!?"
 _EMPTY_WORDS = frozenset(
@@ -46,7 +46,7 @@ _EMPTY_WORDS = frozenset(
         "follow", "make", "known", "like", "form", "mean", "present", "consid", "indic", "expect", "exist", "explor",
         "demonstr", "propos", "develop", "estim", "increas", "decreas", "correl", "relat", "depend", "lead", "produc",
         "requir", "support", "general", "specif", "import", "relev", "play", "role", "understand", "origin", "natur",
-        "predict", "constrain", "constraint", "explain", "reveal", "identifi", "confirm", "improv", "test", "look",
+        "predict", "constrain", "constraint", "explain", "reveal", "identifi", "confirm", "improv", "test", "look", "part",
     ]
 )  # fmt: skip
 

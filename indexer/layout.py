@@ -1,7 +1,8 @@
 """Where each paper lies on the map: a plane in which papers near in meaning are near.
 
 t-SNE (van der Maaten & Hinton 2008) by openTSNE, begun from the first two principal components (Kobak &
-Berens 2019), over nearest neighbours that FAISS finds. Chosen over UMAP by measurement, see docs/results.md.
+Berens 2019), over nearest neighbours that FAISS finds, all neighbours alike. Chosen over UMAP and over a
+perplexity by measurement, see docs/results.md.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ Floats = npt.NDArray[np.float32]
 Progress = Callable[[str, int, int | None], None]
 
 SEED = 20260101
-NEIGHBOURS = 90  # of each paper, that its place depends on; perplexity is a third of it
+NEIGHBOURS = 15  # of each paper, that its place depends on, all alike
 EARLY_ROUNDS = 250  # with early exaggeration, which lets papers find their neighbourhood
 ROUNDS = 500
 EARLY_EXAGGERATION = 12.0
@@ -109,9 +110,7 @@ def _optimised(
     total = EARLY_ROUNDS + ROUNDS
     known = nearest_neighbors.PrecomputedNeighbors(rows, distances)
     jobs = -1 if n > FEW else 1  # threads wait for one another longer than a few papers take
-    affinities = affinity.PerplexityBasedNN(
-        knn_index=known, perplexity=max(k / 3, 1.0), n_jobs=jobs
-    )
+    affinities = affinity.Uniform(knn_index=known, k_neighbors=k, n_jobs=jobs)
     jitter = np.random.default_rng(seed).normal(scale=1e-8, size=start.shape)
     laid = TSNEEmbedding(
         start.astype(np.float64) + jitter,

@@ -88,7 +88,7 @@ def rows_inside(
 class Field:
     """Numbers of each paper that are taken from where it lies: NaN where it has no place."""
 
-    density: Floats  # papers around it, 1 at the densest place
+    density: Floats  # papers around it, 1 for the paper with most
     growth: Floats  # log2 of the share of all papers around it now over the share before
 
 
@@ -123,14 +123,15 @@ def field(index: Index, landscape: Landscape) -> Field:
     if len(standing):
         cells = _cells(places[standing])
         everything = _smooth(cells)
-        density[standing] = everything[tuple(cells.T)] / max(float(everything.max()), 1e-12)
+        around = everything[tuple(cells.T)]
+        density[standing] = around / around.max()
         compared = spans(index)
         now, before = (
             _smooth(cells[_within(index.year[standing], span)]) for span in (compared.now, compared.before)
         )  # fmt: skip
         n_now, n_before = float(now.sum()), float(before.sum())
         if n_now and n_before:
-            local = everything[tuple(cells.T)] / len(standing)  # the share of all papers there
+            local = around / len(standing)  # the share of all papers there
             shares = [
                 (part[tuple(cells.T)] + PRIOR_PAPERS * local) / (n + PRIOR_PAPERS)
                 for part, n in ((now, n_now), (before, n_before))

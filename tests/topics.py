@@ -15,9 +15,9 @@ from tests.encoders import HashEncoder
 from tests.papers import write_jsonl
 
 SUBJECTS = {
-    "magnetar": ("magnetar flares", "magnetar giant flares spin down glitches of neutron stars with strong fields"),
-    "coronae": ("stellar coronae", "stellar coronae heated loops X-ray emission of cool dwarfs with active chromospheres"),
-    "voids": ("cosmic voids", "cosmic voids galaxy underdensity walls filaments lensing of the large empty web"),
+    "magnetar": ("magnetar flares", "giant flares", "spin glitches", "neutron stars", "strong fields", "bursts"),
+    "coronae": ("stellar coronae", "heated loops", "X-ray emission", "cool dwarfs", "chromospheres", "winds"),
+    "voids": ("cosmic voids", "galaxy underdensity", "filaments", "weak lensing", "empty web", "walls"),
 }  # fmt: skip
 AS_OF = date(2026, 6, 30)
 
@@ -39,18 +39,21 @@ class SubjectEncoder(HashEncoder):
 
 
 def papers(n_each: int, *, first: int = 0) -> list[dict[str, Any]]:
-    """Papers of each subject in turn; those on voids become more with the years, the others fewer."""
+    """Papers of each subject in turn; three of four on voids are of 2023 to 2025, of the others of 2018 to 2020."""
     rows = []
+    rng = np.random.default_rng(first)
     for number in range(first, first + n_each):
-        for place, (subject, (title, words)) in enumerate(SUBJECTS.items()):
-            year = 2010 + (number * 15 // max(n_each, 1)) % 16
+        for place, (subject, phrases) in enumerate(SUBJECTS.items()):
+            late = (number % 4 == 0) != (subject == "voids")
+            year = (2023 if late else 2018) + number % 3
+            said = ", ".join(rng.permutation(phrases)[:5])
             rows.append(
                 {
                     "bibcode": f"{year}Test.{place}...{number:04d}A",
-                    "title": f"On {title}, part {number}",
-                    "abstract": f"We look at {words} in case {number} with survey {number % 7}. {subject.title()} again.",
+                    "title": f"On {phrases[0]}, part {number}",
+                    "abstract": f"We look at {said} in survey {number % 7}. {phrases[0].title()} again.",
                     "authors": [f"Author{number}, A."],
-                    "year": year + (5 if subject == "voids" and number % 2 else 0),
+                    "year": year,
                     "citation_count": number if number % 3 else None,
                     "categories": ["astro-ph.CO" if subject == "voids" else "astro-ph.HE"],
                 }

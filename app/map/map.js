@@ -7,7 +7,7 @@ import { colouring, unit, unpack } from './data.js';
 import { drawOverlay } from './overlay.js';
 
 const MARKS = 'wayfinder-map-marks';
-const DEFAULT_DISTANCE = 1.15;
+const DEFAULT_DISTANCE = 0.95;
 
 export default function (component) {
   const { data, parentElement, setStateValue } = component;
@@ -97,7 +97,8 @@ function plotted(map) {
   map.plot.subscribe('lassoStart', () => { map.lassoing = true; });
   map.plot.subscribe('lassoEnd', ({ coordinates }) => { lassoed(map, coordinates); });
   map.redraw = () => {
-    const { z, colours, legend } = colouring(map, map.by, map.theme.name);
+    const { z, colours, legend, note } = colouring(map, map.by, map.theme.name);
+    if (note) legend.push([null, note]);
     map.plot.set({ colorBy: 'valueA', pointColor: colours });
     drawLegend(map, legend);
     return map.plot.draw({ x: map.x, y: map.y, valueA: z }, { zDataType: 'categorical', preventFilterReset: true })
@@ -148,6 +149,7 @@ function overlay(map) {
     regions: map.header.regions,
     marks: map.marks || [],
     gaps: map.gaps || [],
+    polygon: map.polygon,
     at: (x, y) => [map.xScale(x), map.yScale(y)],
     zoom: map.zoom,
     colours: map.theme,
@@ -179,6 +181,8 @@ function lassoed(map, coordinates) {
   const flat = coordinates.flat ? coordinates.flat() : Array.from(coordinates);
   for (let i = 0; i + 1 < flat.length; i += 2) polygon.push([round(flat[i]), round(flat[i + 1])]);
   map.polygon = polygon;
+  map.plot.deselect({ preventEvent: true });
+  overlay(map);
   told(map);
   mode(map, 'panZoom');
 }
@@ -216,8 +220,9 @@ function controls(map) {
   const by = map.part('by');
   by.onchange = () => { map.by = by.value; map.redraw(); };
   for (const name of ['panZoom', 'lasso', 'box']) map.part(name).onclick = () => mode(map, name);
+  map.root.querySelector('.wf-map-stage').onpointerleave = () => { map.part('card').hidden = true; };
   map.part('home').onclick = () => map.plot.reset();
-  map.part('clear').onclick = () => { map.polygon = null; map.plot.deselect(); told(map); };
+  map.part('clear').onclick = () => { map.polygon = null; map.plot.deselect(); told(map); overlay(map); };
   const [first, last] = map.header.years;
   for (const [place, name] of ['since', 'until'].entries()) {
     const slider = map.part(name);
@@ -262,7 +267,7 @@ function drawLegend(map, legend) {
     const item = document.createElement('li');
     const dot = document.createElement('span');
     dot.style.background = colour;
-    item.append(dot, text);
+    item.append(...(colour ? [dot] : []), text);
     return item;
   }));
 }

@@ -6,7 +6,7 @@ const MOST_LABELS = 70;
 const MOST_MARKS = 3000;
 
 /** Draw the overlay for a view: `at(x, y)` gives pixels, `zoom` the magnification. */
-export function drawOverlay(canvas, { regions, marks, gaps, at, zoom, colours, family }) {
+export function drawOverlay(canvas, { regions, marks, gaps, polygon, at, zoom, colours, family }) {
   const ratio = window.devicePixelRatio || 1;
   const { clientWidth: width, clientHeight: height } = canvas;
   if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
@@ -18,6 +18,7 @@ export function drawOverlay(canvas, { regions, marks, gaps, at, zoom, colours, f
   pen.clearRect(0, 0, width, height);
   const inside = ([x, y]) => x > -20 && y > -20 && x < width + 20 && y < height + 20;
   for (const gap of gaps) ring(pen, at(gap.x, gap.y), gap, at, colours);
+  if (polygon) outline(pen, polygon.map(([x, y]) => at(x, y)), colours);
   const taken = [];
   for (const mark of marks.slice(0, MOST_MARKS)) {
     const place = at(mark.x, mark.y);
@@ -81,6 +82,15 @@ function drawMark(pen, [x, y], mark, colours) {
     pen.fillText(mark.label, x, y + 0.5);
   }
   return [x - 9, y - 9, x + 9, y + 9];
+}
+
+function outline(pen, corners, colours) {
+  pen.beginPath();
+  corners.forEach(([x, y], i) => (i ? pen.lineTo(x, y) : pen.moveTo(x, y)));
+  pen.closePath();
+  pen.lineWidth = 2;
+  pen.strokeStyle = colours.text;
+  pen.stroke();
 }
 
 function ring(pen, [x, y], gap, at, colours) {

@@ -141,7 +141,7 @@ def test_labels_are_words_of_the_clusters_own_papers(topic_dir: Path) -> None:
         if region.level == 1:
             assert len(subjects) == 1
         if len(subjects) == 1:
-            words = " ".join(SUBJECTS[subjects.pop()]).lower()
+            words = ", ".join(SUBJECTS[subjects.pop()]).lower()
             assert any(all(word in words for word in t.lower().split()) for t in region.terms)
 
 
