@@ -16,7 +16,9 @@ import typer
 
 from app import cli_llm, cli_research, show
 from app.cli_index import index_app
+from app.cli_map import map_app
 from app.options import (
+    AmongOption,
     AuthorOption,
     CitationsOption,
     DiversityOption,
@@ -52,6 +54,7 @@ from retrieval.followup import context_of_row, made_whole
 from retrieval.fulltext import FullTexts, read_full_texts
 from retrieval.llm import configured_llm
 from retrieval.offline import forbid_network
+from retrieval.paper_sets import identifiers_in
 from retrieval.records import Checking, Mode, SearchFilters, SearchResult, SearchSettings
 from retrieval.rows import answer_row, coverage_row, hit_row, understood_row
 from retrieval.similar import Likeness
@@ -77,6 +80,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(index_app, name="index")
+app.add_typer(map_app, name="map")
 app.add_typer(cli_llm.app, name="llm")
 
 
@@ -101,6 +105,7 @@ def search(
     min_citations: CitationsOption = None,
     author: AuthorOption = None,
     facility: FacilityOption = None,
+    among: AmongOption = None,
     recency: RecencyOption = 0.0,
     impact: ImpactOption = 0.0,
     preset: PresetOption = "wayfinder",
@@ -119,7 +124,12 @@ def search(
 ) -> None:
     """Find the papers that answer QUERY, best first."""
     filters = SearchFilters(
-        since=since, until=until, min_citations=min_citations, author=author, facility=facility
+        since=since,
+        until=until,
+        min_citations=min_citations,
+        author=author,
+        facility=facility,
+        among=_among(among),
     )
     settings = SearchSettings(
         k=k,
@@ -239,6 +249,7 @@ def ask(
     min_citations: CitationsOption = None,
     author: AuthorOption = None,
     facility: FacilityOption = None,
+    among: AmongOption = None,
     recency: RecencyOption = 0.0,
     impact: ImpactOption = 0.0,
     keyword_weight: KeywordOption = None,
@@ -281,7 +292,12 @@ def ask(
     With OPENAI_API_KEY or WAYFINDER_LLM_BASE_URL set a language model writes; else the answer is quoted from the papers.
     """
     filters = SearchFilters(
-        since=since, until=until, min_citations=min_citations, author=author, facility=facility
+        since=since,
+        until=until,
+        min_citations=min_citations,
+        author=author,
+        facility=facility,
+        among=_among(among),
     )
     settings = SearchSettings(
         filters=filters,
@@ -392,6 +408,11 @@ def _full_texts(paths: list[Path]) -> FullTexts | None:
         except OSError as error:
             raise QueryError(f"{path} cannot be opened ({error.strerror}): give a file.") from error
     return read_full_texts(files)
+
+
+def _among(path: Path | None) -> tuple[str, ...] | None:
+    """The identifiers that --among names."""
+    return None if path is None else identifiers_in(path)
 
 
 def _row_of(path: Path) -> dict[str, Any]:

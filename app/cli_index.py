@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from app import show_index
+from app import show_index, show_map
 from app.progress import reporting
 from app.terminal import JsonOption, QuietOption, index_directory, out, say
 from indexer import config, snapshots
-from indexer.build import BuildOptions, build_index, update_index
+from indexer.build import BuildOptions, build_index, map_index, update_index
 from indexer.encoder import load_encoder, load_encoder_of
+from indexer.layout import SEED
 from indexer.manifest import Manifest
 from indexer.records import IngestReport
 from indexer.sources import check_source
 from indexer.store import read_manifest, verify_parts
 from retrieval import load_index
+from retrieval.cluster_names import cluster_namer
 
 index_app = typer.Typer(
     help="Make an index of papers, keep it current, and see what is in it.", no_args_is_help=True
@@ -47,6 +50,12 @@ AsOfOption = Annotated[
 ]
 TitleOnlyOption = Annotated[
     bool, typer.Option("--title-only", help="Also take papers without an abstract.")
+]
+MapOption = Annotated[
+    bool,
+    typer.Option(
+        "--map", help="Also lay the papers out on a map: `wayfinder index map` does it later."
+    ),
 ]
 KeepOption = Annotated[
     int | None,
@@ -83,6 +92,7 @@ def index_build(
     ] = None,
     as_of: AsOfOption = None,
     title_only: TitleOnlyOption = False,
+    with_map: MapOption = False,
     keep: KeepOption = None,
     json_output: JsonOption = False,
     quiet: QuietOption = False,
@@ -95,7 +105,7 @@ def index_build(
     for source in sources:  # a mistyped one is said before the encoder is loaded
         check_source(source)
     chosen = load_encoder(encoder or config.encoder_name())
-    options = _options(limit, as_of, title_only, keep)
+    options = replace(_options(limit, as_of, title_only, keep), with_map=with_map)
     _run(
         lambda **shown: build_index(sources, directory, encoder=chosen, options=options, **shown),
         directory,
@@ -131,6 +141,34 @@ def index_update(
         json_output,
         quiet,
     )
+
+
+@index_app.command("map")
+def index_map(
+    directory: DirectoryArgument = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same map.")] = SEED,
+    names: Annotated[
+        bool,
+        typer.Option(
+            "--names",
+            help="Have the language model name the clusters, from their terms and titles.",
+        ),
+    ] = False,
+    keep: KeepOption = None,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Lay the papers of an index out on a map, in labelled clusters; anew where it has one.
+
+    `index update` places new papers into the map without moving the others. Searches go on meanwhile.
+    """
+    path = index_directory(directory, quiet)
+    namer = cluster_namer(load_index(path), say) if names else None
+    with reporting(quiet=quiet) as progress:
+        kept = config.kept_snapshots() if keep is None else keep
+        map_index(path, seed=seed, keep=kept, namer=namer, progress=progress)
+    row = show_map.map_row(load_index(path))
+    out(json.dumps(row, ensure_ascii=False) if json_output else show_map.map_page(row))
 
 
 @index_app.command("rollback")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from indexer import config
-from indexer.build import Progress, build_index, starter_index_dir
+from indexer.build import BuildOptions, Progress, build_index, starter_index_dir
 from indexer.encoder import load_encoder
 from indexer.store import MANIFEST
 
@@ -21,5 +21,11 @@ def default_index_dir(named: Path | None, progress: Progress) -> Path:
     name = config.encoder_name()
     directory = starter_index_dir(name)
     if not (directory / MANIFEST).is_file():
-        build_index(["starter"], directory, encoder=load_encoder(name), progress=progress)
+        build_index(
+            ["starter"],
+            directory,
+            encoder=load_encoder(name),
+            options=BuildOptions(with_map=True),
+            progress=progress,
+        )
     return directory

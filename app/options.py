@@ -39,6 +39,13 @@ FacilityOption = Annotated[
     str | None,
     typer.Option(help='Only papers that name this facility, such as "JWST".', show_default=False),
 ]
+AmongOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Only papers listed in this file: a bibcode, arXiv id or DOI a line.",
+        show_default=False,
+    ),
+]
 RecencyOption = Annotated[float, typer.Option(help="Weight of recency, 0 (off) to 1.")]
 ImpactOption = Annotated[
     float, typer.Option(help="Weight of citations among papers of the same year, 0 (off) to 1.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app import page_parts
+from app.page_session import open_index, visitors_llm
 from indexer.errors import WayfinderError
 
 
@@ -18,6 +19,7 @@ def main() -> None:
         [
             st.Page("page_ask.py", title="Ask", default=True),
             st.Page("page_research.py", title="Deep research", url_path="research"),
+            st.Page(_map, title="Map", url_path="map"),
         ],
         position="top",
     )
@@ -27,6 +29,12 @@ def main() -> None:
         page.run()
     except WayfinderError as error:
         st.error(page_parts.literal(str(error)))
+
+
+def _map() -> None:
+    from app import map_page
+
+    map_page.draw(open_index(), llm=visitors_llm())
 
 
 if __name__ == "__main__":

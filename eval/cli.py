@@ -189,6 +189,38 @@ def latency(
         sys.stdout.write(table(found) + "\n")
 
 
+@app.command("map")
+def map_command(
+    index: IndexOption = None,
+    umap: Annotated[
+        bool,
+        typer.Option(
+            "--umap", help="Also lay the papers out by UMAP's defaults (needs umap-learn)."
+        ),
+    ] = False,
+    out: OutOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """The map: neighbours that the layout keeps, and labels measured on papers they were not made from."""
+    from eval import landscape
+    from eval.runs import write_result
+
+    opened = opened_index(index)
+    maps = landscape.layouts(opened, umap=umap, progress=progress)
+    parts = (
+        landscape.layout_findings(opened, maps, progress),
+        landscape.label_findings(opened, progress),
+    )
+    if out is not None:
+        write_result(out, {"findings": [asdict(f) for found in parts for f in found]}, opened)
+    for found in parts:
+        if json_output:
+            for finding in found:
+                sys.stdout.write(json.dumps(asdict(finding)) + "\n")
+        else:
+            sys.stdout.write(landscape.table(found) + "\n\n")
+
+
 @app.command()
 def report(
     out: Annotated[Path, typer.Option(help="Folder for report.md, runs, qrels and results.")],

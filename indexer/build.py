@@ -10,9 +10,12 @@ from itertools import islice
 from pathlib import Path
 
 from indexer import clean, config, tokens
+from indexer.cartography import Earlier, continue_landscape, make_landscape, read_corpus
 from indexer.encoder import Encoder
 from indexer.errors import SourceError
 from indexer.journal import Journals
+from indexer.landscape import FORMAT, PART, Namer, write_landscape
+from indexer.layout import SEED
 from indexer.lexical import LexicalBuilder
 from indexer.manifest import (
     MANIFEST,
@@ -25,6 +28,7 @@ from indexer.manifest import (
 )
 from indexer.merge import Grouper, merged, only_enriches
 from indexer.origins import Origin
+from indexer.parts import add_part
 from indexer.records import Harvest, IngestReport, Paper
 from indexer.snapshots import build_lock, building_folder, linked, storage_errors, swap_in
 from indexer.sources import read_source
@@ -44,11 +48,13 @@ class BuildOptions:
 
     `limit` stops after that many usable records, `as_of` is the date that ages are counted from
     (default: today), `title_only` takes papers without an abstract, `keep` earlier snapshots are kept.
+    `with_map` makes the map too; an update of an index that has one places new papers into it.
     """
 
     limit: int | None = None
     as_of: date | None = None
     title_only: bool = False
+    with_map: bool = False
     keep: int = field(default_factory=config.kept_snapshots)
 
 
@@ -103,6 +109,29 @@ def update_index(
         return build.run([_continued(source, base.manifest) for source in sources], base)
 
 
+def map_index(
+    out: Path,
+    *,
+    seed: int = SEED,
+    keep: int | None = None,
+    namer: Namer | None = None,
+    progress: Progress = lambda stage, done, total: None,
+) -> Manifest:
+    """Lay the papers of the index at `out` out on a map, anew where it has one; everything else stays.
+
+    Raises:
+        IndexMissing, IndexCorrupt, IndexIncompatible: there is no usable index.
+        StorageError: writing failed; the index that was there is untouched.
+    """
+
+    def write(index: Index, folder: Path) -> None:
+        corpus = read_corpus(index.path)
+        made = make_landscape(corpus, seed=seed, progress=progress, namer=namer)
+        write_landscape(made, folder)
+
+    return add_part(out, PART, write, keep=config.kept_snapshots() if keep is None else keep)
+
+
 def _continued(source: str, manifest: Manifest) -> str:
     """`arxiv:CATEGORY` without a date goes on from its last harvest: a night that failed leaves no gap."""
     if not source.startswith("arxiv:") or " since " in source:
@@ -125,10 +154,10 @@ def text_version() -> str:
 
 
 def starter_index_dir(encoder_name: str) -> Path:
-    """Where the starter corpus's index is kept, per state of the corpus, encoder and index schema."""
+    """Where the starter corpus's index is kept, per state of the corpus, encoder and formats."""
     stamp = text_key(config.STARTER_CORPUS.read_text(encoding="utf-8")).hex()[:12]
     slug = "".join(c if c.isalnum() else "-" for c in encoder_name)
-    return config.cache_dir() / f"starter-{slug}-{stamp}-{SCHEMA_VERSION}"
+    return config.cache_dir() / f"starter-{slug}-{stamp}-{SCHEMA_VERSION}-map{FORMAT}"
 
 
 class _Build:
@@ -169,6 +198,7 @@ class _Build:
             self.progress("writing", 0, None)
             writer.write_words()
             writer.write_vectors(keys, vectors)
+            self._map(folder, base)
             manifest = self._finish(folder, writer, records.harvests)
         self.journals.clear()
         return manifest, self.report
@@ -256,6 +286,18 @@ class _Build:
             given=(base.keys, base.vectors) if base else None,
             progress=lambda done, total: self.progress("encoding", done, total),
         )
+
+    def _map(self, folder: Path, base: Index | None) -> None:
+        """The map: of before with the new papers in it, or laid out where it is asked for."""
+        if base is not None and base.landscape is not None:
+            before = Earlier(base.landscape, base.vectors, base.keys)
+            made = continue_landscape(read_corpus(folder), before)
+        elif self.options.with_map:
+            made = make_landscape(read_corpus(folder), progress=self.progress)
+        else:
+            return
+        (folder / PART).mkdir()
+        write_landscape(made, folder / PART)
 
     def _finish(self, folder: Path, writer: SnapshotWriter, harvests: list[Harvest]) -> Manifest:
         """Manifest last, then the swap."""

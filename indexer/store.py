@@ -11,12 +11,14 @@
     DIR/dense.faiss       the FAISS index over them
     DIR/lexical/          the BM25 index and the papers' tokens
     DIR/columns/*.npy     year, decimal_year, citations, impact, source
+    DIR/map/              the map, where there is one: see `indexer.landscape`
 
 `indexer.writer` writes it, `indexer.manifest` checks it, `indexer.snapshots` swaps it in.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
@@ -28,6 +30,7 @@ from indexer.dense import DenseIndex
 from indexer.encoder import Encoder, load_encoder_of
 from indexer.errors import IndexCorrupt, IndexIncompatible, IndexMissing, PaperNotFound
 from indexer.graph import CitationGraph, identifier_hash
+from indexer.landscape import Landscape, read_landscape
 from indexer.lexical import LexicalIndex
 from indexer.manifest import (
     MANIFEST,
@@ -76,6 +79,11 @@ class Index:
         """
         return check_encoder(self.manifest, load_encoder_of(self.manifest.encoder))
 
+    @cached_property
+    def landscape(self) -> Landscape | None:
+        """The map, opened on first use; None where the index has none."""
+        return read_landscape(self.path)
+
     def row_of(self, identifier: str) -> int:
         """Return the row of the paper with that bibcode, arXiv id or DOI.
 
@@ -95,6 +103,25 @@ class Index:
             f"No paper with identifier {identifier!r} is among the {len(self.papers):,} of this index: "
             "give a bibcode, an arXiv id or a DOI."
         )
+
+    def rows_of(self, identifiers: Iterable[str]) -> tuple[npt.NDArray[np.int64], list[str]]:
+        """Return the rows of the papers with these bibcodes, arXiv ids or DOIs, and which have none.
+
+        Many at a time: found by the hash of 64 bits alone.
+        """
+        known, rows = self._ids["hash"], self._ids["row"]
+        found: list[int] = []
+        missing = []
+        for identifier in identifiers:
+            forms = {identifier.strip(), normalise_arxiv_id(identifier), normalise_doi(identifier)}
+            for key in map(identifier_hash, forms):
+                place = int(np.searchsorted(known, np.uint64(key)))
+                if place < len(known) and int(known[place]) == key:
+                    found.append(int(rows[place]))
+                    break
+            else:
+                missing.append(identifier)
+        return np.array(found, dtype=np.int64), missing
 
     def rows_by_author(self, name: str) -> npt.NDArray[np.int64]:
         """Return the rows of papers by an author, "Riess" or "Riess, A"; ascending, maybe none."""

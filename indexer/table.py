@@ -94,6 +94,10 @@ class PaperTable(Sequence[Paper]):
             for values in batch.to_pylist():
                 yield _paper(values)
 
+    def column(self, name: str) -> list[Any]:
+        """One field of every paper, in order: quicker than the papers where only that is wanted."""
+        return [value for batch in self._batches for value in batch.column(name).to_pylist()]
+
     def matching(self, kind: Literal["title", "journal"], value: str) -> npt.NDArray[np.bool_]:
         """Which papers have all words of `value` in the title, or the bibstem `value`; `(n,)` bool.
 

@@ -78,6 +78,12 @@ def _of_filters(index: Index, filters: SearchFilters) -> Iterator[Condition]:
         names = known.names if known else (filters.facility,)
         rows = [index.lexical.rows_with_all(name) for name in names]
         yield Condition(f"facility {filters.facility}", _mask(index, np.concatenate(rows)))
+    if filters.among is not None:
+        found, missing = index.rows_of(filters.among)
+        label = f"among {len(filters.among):,} papers"
+        if missing:
+            label += f", {len(missing):,} of them not in this index"
+        yield Condition(label, _mask(index, found))
 
 
 def _of_item(index: Index, item: Understood) -> Condition:

@@ -29,17 +29,21 @@ class SearchFilters:
     min_citations: int | None = None  # papers with unknown counts do not pass
     author: str | None = None  # family name, optionally with initials: "Riess" or "Riess, A"
     facility: str | None = None
+    among: tuple[str, ...] | None = None  # bibcodes, arXiv ids or DOIs of the papers to look in
 
     def __post_init__(self) -> None:
         """Refuse empty names: they would pass nothing."""
         for name in ("author", "facility"):
             if getattr(self, name) is not None and not getattr(self, name).strip():
                 raise QueryError(f"The {name} is empty: give a name, or leave it out.")
+        if self.among is not None and not self.among:
+            raise QueryError("The set of papers to look in is empty: name some, or leave it out.")
 
     @property
     def active(self) -> dict[str, str | int]:
-        """The filters that are set, by name."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        """The filters that are set, by name; a set of papers by how many they are."""
+        values = asdict(self) | {"among": f"{len(self.among)} papers" if self.among else None}
+        return {name: value for name, value in values.items() if value is not None}
 
 
 @dataclass(frozen=True)

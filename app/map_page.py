@@ -1,0 +1,167 @@
+"""The map page: all papers of the index, and what a reader does with a part of them. `draw` draws it."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from app import map_parts, page_parts
+from app.map_data import pack
+from indexer.build import map_index
+from indexer.errors import WayfinderError
+from indexer.landscape import Landscape
+from indexer.store import Index
+from retrieval.landscape import gaps, opened_landscape, rows_inside
+from retrieval.llm import LLM
+from retrieval.paper_sets import Library, Rows, library_of
+from retrieval.records import Answer
+
+ASSETS = Path(__file__).with_name("map")
+MOST_MARKS = 3_000  # marks over the points
+
+
+def draw(index: Index, *, llm: LLM | None = None) -> None:
+    """Draw the page for an opened index; `llm` writes answers from a set, without it they are quoted."""
+    st.html("<style>.block-container { max-width: 84rem; }</style>")
+    st.html('<h1 class="wf-name">Map</h1>')
+    try:
+        if index.landscape is None:
+            _offer(index)
+            return
+        _whole(index, opened_landscape(index), llm)
+    except WayfinderError as error:
+        st.error(page_parts.literal(str(error)))
+
+
+def _offer(index: Index) -> None:
+    """Say that the index has no map, and make it on a click."""
+    n = len(index.papers)
+    minutes = max(1, round(n / 20_000))
+    st.info(
+        f"This index of {n:,} papers has no map. Making it takes about {minutes} minute{'s' if minutes > 1 else ''} on two cores; "
+        "searches go on meanwhile. `wayfinder index map` does the same."
+    )
+    if st.button("Make the map", type="primary"):
+        bar = st.progress(0.0)
+
+        def progress(stage: str, done: int, total: int | None) -> None:
+            bar.progress(min(1.0, done / total) if total else 0.0, f"{stage} {done:,}")
+
+        map_index(index.path, progress=progress)
+        st.rerun()
+
+
+def _whole(index: Index, landscape: Landscape, llm: LLM | None) -> None:
+    lost = int((~np.isfinite(landscape.places).all(axis=1)).sum())
+    facts = [f"{len(index.papers):,} papers, near in meaning where near on the map"]
+    if landscape.n_placed:
+        facts.append(f"{landscape.n_placed:,} placed since it was laid out")
+    if lost:
+        facts.append(f"{lost:,} have no place and are left out")
+    st.caption(page_parts.literal("; ".join(facts) + ". Drag to move, scroll to zoom, Lasso or Box to take a set."))  # fmt: skip
+    library = _library(index)
+    _drawn(index, landscape, library, llm)
+    map_parts.growth_table(index, landscape)
+    map_parts.gaps_list(index, landscape)
+    map_parts.clusters_table(index, landscape)
+
+
+def _library(index: Index) -> Library | None:
+    """The reader's BibTeX library, kept for this visitor; what is not in the index is told."""
+    with st.expander("Your library on the map"):
+        given = st.file_uploader("BibTeX file", type=["bib"], key="map-library-file")
+        if given is None:
+            return None
+        try:
+            text = given.getvalue().decode("utf-8-sig", "replace")
+            library = library_of(index, text)
+        except WayfinderError as error:
+            st.error(page_parts.literal(str(error)))
+            return None
+        map_parts.library_told(library)
+    return library
+
+
+@st.fragment
+def _drawn(index: Index, landscape: Landscape, library: Library | None, llm: LLM | None) -> None:
+    """The map, its marks and the set taken from it: what runs again at each lasso."""
+    with st.container(horizontal=True):
+        show_answer = st.toggle("Papers of my question", value=True, key="map-answer")
+        show_library = library is not None and st.toggle("My library", value=True, key="map-mine")
+        show_gaps = st.toggle("Sparse regions", key="map-gaps")
+    answer: Answer | None = st.session_state.get("answer")
+    marks = [
+        *(_library_marks(library) if library is not None and show_library else ()),
+        *(_answer_marks(index, answer) if answer is not None and show_answer else ()),
+    ]
+    _component("map-marks", css="", html="")(
+        key="map-marks", data={"marks": marks, "gaps": _gap_rings(index, landscape) if show_gaps else []}, height=1
+    )  # fmt: skip
+    state = _component("map", css=_asset("map.css"), html=_asset("map.html"))(
+        key="map",
+        data=_packed(index.manifest.snapshot, index),
+        on_selection_change=_nothing,
+        on_picked_change=_nothing,
+    )
+    picked = state.get("picked")
+    if isinstance(picked, int) and 0 <= picked < len(index.papers):
+        map_parts.paper_card(index, picked)
+    selection = state.get("selection")
+    if selection:
+        map_parts.paper_set(index, landscape, selected(index, landscape, selection), llm=llm)
+
+
+def selected(index: Index, landscape: Landscape, selection: dict[str, Any]) -> Rows:
+    """The rows of a selection as the browser tells it: a polygon and, where not all are shown, years."""
+    among = None
+    years = selection.get("years")
+    if years:
+        among = np.asarray((index.year >= int(years[0])) & (index.year <= int(years[1])))
+    return rows_inside(landscape, selection.get("polygon") or (), among)
+
+
+def _answer_marks(index: Index, answer: Answer) -> list[dict[str, Any]]:
+    """The papers of the last answer, by their numbers there; none where it is of another snapshot."""
+    if answer.search.snapshot != index.manifest.snapshot:
+        return []
+    return [
+        {"row": hit.row, "label": str(number), "kind": "question"}
+        for number, hit in enumerate(answer.papers, 1)
+    ]
+
+
+def _library_marks(library: Library) -> list[dict[str, Any]]:
+    return [{"row": int(row), "label": "", "kind": "library"} for row in library.rows[:MOST_MARKS]]
+
+
+def _gap_rings(index: Index, landscape: Landscape) -> list[dict[str, Any]]:
+    return [
+        {"x": gap.x, "y": gap.y, "radius": gap.radius, "label": str(number)}
+        for number, gap in enumerate(gaps(landscape), 1)
+    ]
+
+
+@st.cache_data(show_spinner="Preparing the map", max_entries=2)
+def _packed(snapshot: str, _index: Index) -> bytes:
+    return pack(_index)
+
+
+@cache
+def _component(name: str, *, css: str, html: str) -> Any:
+    """A mounting of the map's code: with the papers it draws them, with marks it hands them over."""
+    return st.components.v2.component(
+        f"wayfinder_{name}", js=_asset("map.bundle.js"), css=css, html=html, isolate_styles=False
+    )
+
+
+@cache
+def _asset(name: str) -> str:
+    return (ASSETS / name).read_text(encoding="utf-8")
+
+
+def _nothing() -> None:
+    """The component's state is read where it is mounted."""

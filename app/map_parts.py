@@ -1,0 +1,201 @@
+"""Pieces of the map page below the map: a set of papers and two of them compared, growth, gaps, clusters."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from app import page_parts
+from indexer.landscape import Landscape
+from indexer.store import Index
+from indexer.weights import UNKNOWN_CITATIONS
+from retrieval import ask
+from retrieval.landscape import gaps, growth, named, spans
+from retrieval.llm import LLM
+from retrieval.paper_sets import Library, Rows, compare
+from retrieval.records import SearchFilters, SearchSettings
+
+LISTED = 100  # papers of a set shown on the page; the files have all
+MISSING_LISTED = 200
+
+
+def library_told(library: Library) -> None:
+    """How much of the reader's library is on the map, and which entries are not."""
+    n, missing = len(library.rows), library.missing
+    unread = f"; {library.unread} could not be read" if library.unread else ""
+    st.write(f"{n:,} of {n + len(missing):,} entries are in this index{unread}.")
+    if missing:
+        st.caption("Not in this index:")
+        st.html(
+            "<ul>" + "".join(f"<li>{page_parts.escape(m)}</li>" for m in missing[:MISSING_LISTED]) + "</ul>"
+        )  # fmt: skip
+        if len(missing) > MISSING_LISTED:
+            st.caption(f"and {len(missing) - MISSING_LISTED:,} more")
+
+
+def paper_card(index: Index, row: int) -> None:
+    """The paper that was clicked."""
+    paper = index.papers[row]
+    link = f' · <a href="{page_parts.escape(paper.ads_url)}">ADS</a>' if paper.ads_url else ""
+    st.html(
+        f'<div class="wf-paper"><h3>{page_parts.escape(paper.plain_title)}</h3><p class="wf-facts">'
+        f"{page_parts.escape(paper.author_label)} · {paper.year or 'year unknown'} · {page_parts.escape(paper.id)}{link}</p></div>"
+    )
+
+
+def paper_set(index: Index, landscape: Landscape, rows: Rows, *, llm: LLM | None) -> None:
+    """A set taken from the map: list it, export it, ask it alone, keep it and compare."""
+    if not len(rows):
+        st.info("Nothing lies inside: draw around some papers.")
+        return
+    everything = " (the whole map)" if len(rows) == len(index.papers) else ""
+    st.subheader(f"{len(rows):,} papers taken{everything}")
+    _exports(index, rows)
+    listed, asked, compared = st.tabs(["List", "Ask this set", "Compare"])
+    with listed:
+        _list(index, landscape, rows)
+    with asked:
+        _ask(index, rows, llm)
+    with compared:
+        _compare(index, rows)
+
+
+def set_rows(index: Index, rows: Rows) -> list[dict[str, str | int | None]]:
+    """The papers of a set as plain rows."""
+    found: list[dict[str, str | int | None]] = []
+    for row in rows:
+        paper = index.papers[int(row)]
+        found.append(
+            {
+                "bibcode": paper.bibcode,
+                "arxiv_id": paper.arxiv_id,
+                "title": paper.plain_title,
+                "first_author": paper.authors[0] if paper.authors else None,
+                "year": paper.year,
+                "citation_count": paper.citation_count,
+            }
+        )
+    return found
+
+
+def _exports(index: Index, rows: Rows) -> None:
+    def as_csv() -> str:
+        stream = io.StringIO()
+        found = set_rows(index, rows)
+        writer = csv.DictWriter(stream, list(found[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(found)
+        return stream.getvalue()
+
+    def as_json() -> str:
+        return "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in set_rows(index, rows))
+
+    def as_ids() -> str:
+        return "".join(index.papers[int(row)].id + "\n" for row in rows)
+
+    with st.container(horizontal=True):
+        st.download_button("CSV", as_csv, "papers.csv", "text/csv", on_click="ignore")
+        st.download_button("JSON lines", as_json, "papers.jsonl", "application/json", on_click="ignore")  # fmt: skip
+        st.download_button("Identifiers", as_ids, "papers.txt", "text/plain", on_click="ignore")
+
+
+def _list(index: Index, landscape: Landscape, rows: Rows) -> None:
+    cited = np.where(index.citations[rows] == UNKNOWN_CITATIONS, -1, index.citations[rows])
+    first = rows[np.lexsort((rows, -index.year[rows].astype(int), -cited))[:LISTED]]
+    table = pd.DataFrame(set_rows(index, first))
+    table["subject"] = [named(path[-1]) if (path := landscape.path(int(r))) else "" for r in first]
+    st.dataframe(table, hide_index=True)
+    if len(rows) > LISTED:
+        st.caption(f"The {LISTED} most cited of {len(rows):,}; the files have all.")
+
+
+def _ask(index: Index, rows: Rows, llm: LLM | None) -> None:
+    with (
+        st.form("map-ask", border=False),
+        st.container(horizontal=True, vertical_alignment="bottom"),
+    ):
+        question = st.text_input("Question", key="map-question", placeholder="What do these papers find?")  # fmt: skip
+        asked = st.form_submit_button("Ask")
+    if asked and question.strip():
+        ids = tuple(index.papers[int(row)].id for row in rows)
+        settings = SearchSettings(filters=SearchFilters(among=ids))
+        with st.spinner(f"Reading {len(rows):,} papers"):
+            answer = ask(index, question.strip(), settings, llm=llm)
+        page_parts.answer(answer)
+        page_parts.papers(answer)
+
+
+def _compare(index: Index, rows: Rows) -> None:
+    kept: tuple[str, Rows] | None = st.session_state.get("map-kept")
+    if st.button("Keep this set as the first one"):
+        st.session_state["map-kept"] = kept = (index.manifest.snapshot, rows)
+    if kept is None or kept[0] != index.manifest.snapshot:
+        st.caption("Keep a set, draw another one, and see here what they differ in.")
+        return
+    if np.array_equal(kept[1], rows):
+        st.caption(f"Kept: {len(rows):,} papers. Draw another set to compare.")
+        return
+    found = compare(index, kept[1], rows)
+    st.write(
+        f"{found.n_papers[0]:,} papers kept and {found.n_papers[1]:,} now, {found.n_both:,} in both"
+    )
+    for column, name, place in zip(st.columns(2), ("Kept", "Now"), (0, 1), strict=True):
+        with column:
+            st.markdown(f"**{name}**")
+            st.write(page_parts.literal("Terms: " + (", ".join(found.terms[place]) or "none of its own")))  # fmt: skip
+            for facility, here, there in found.facilities[place]:
+                st.caption(page_parts.literal(f"{facility}: {here:.0%} against {there:.0%}"))
+    years = pd.DataFrame({"kept": pd.Series(found.years[0]), "now": pd.Series(found.years[1])})
+    shares = (years.fillna(0) / years.sum()).sort_index()
+    shares.index = shares.index.map(str)
+    st.bar_chart(shares, stack=False, y_label="share of the set", color=["#0072b2", "#e69f00"])
+
+
+def growth_table(index: Index, landscape: Landscape) -> None:
+    """Where the field moves: the clusters whose share of all papers has grown or shrunk."""
+    with st.expander("Where is the field moving?"):
+        levels = list(range(landscape.n_levels))
+        level = st.segmented_control("Detail", levels, default=levels[-1] if len(levels) < 3 else 1, required=True, format_func=lambda n: f"{len(landscape.level(n))} subjects", key="map-growth")  # fmt: skip
+        compared = spans(index)
+        st.caption(page_parts.literal(f"Ratio of the {compared.words}, with 95 % intervals; blank where a span has none."))  # fmt: skip
+        rows = [
+            {"subject": named(g.cluster), "now": g.n_now, "before": g.n_before, "ratio": g.ratio, "low": g.low,
+             "high": g.high, "median year": g.median_year}
+            for g in growth(index, landscape, int(level))
+        ]  # fmt: skip
+        st.dataframe(pd.DataFrame(rows).round(2), hide_index=True)
+
+
+def gaps_list(index: Index, landscape: Landscape) -> None:
+    """The sparse regions between dense ones, with the papers on their rim."""
+    with st.expander("Sparse regions between dense ones"):
+        found = gaps(landscape)
+        if not found:
+            st.caption("None: the map is too small, or has no hole.")
+        for number, gap in enumerate(found, 1):
+            between = " | ".join(named(cluster, words=2) for cluster in gap.clusters)
+            st.markdown(f"**{number}.** between {page_parts.literal(between)}")
+            titles = [index.papers[int(row)] for row in gap.rim]
+            st.html("<ul>" + "".join(f"<li>{page_parts.escape(p.plain_title)} ({p.year or 'year unknown'})</li>" for p in titles) + "</ul>")  # fmt: skip
+
+
+def clusters_table(index: Index, landscape: Landscape) -> None:
+    """The map in words: every cluster with its papers."""
+    with st.expander("The map as a table"):
+        rows = []
+        for region in landscape.regions:
+            parent = landscape.level(region.level - 1)[region.parent] if region.level else None
+            rows.append(
+                {
+                    "level": region.level + 1,
+                    "subject": named(region),
+                    "within": named(parent) if parent else "",
+                    "papers": region.n_papers,
+                }
+            )
+        st.dataframe(pd.DataFrame(rows), hide_index=True)
