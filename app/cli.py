@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from app import cli_llm, show
+from app.cli_facilities import facilities
 from app.cli_index import index_app
 from app.terminal import JsonOption, QuietOption, index_directory, out, say
 from indexer.errors import QueryError, SourceError, WayfinderError
@@ -52,6 +53,7 @@ app = typer.Typer(
 )
 app.add_typer(index_app, name="index")
 app.add_typer(cli_llm.app, name="llm")
+app.command()(facilities)
 
 IndexOption = Annotated[
     Path | None,

@@ -14,10 +14,10 @@ import numpy as np
 
 from eval.measures import estimate
 from eval.understanding import Finding
+from indexer.sentences import split_sentences
 from indexer.store import Index
 from retrieval import ask, search
 from retrieval.records import Hit, SearchSettings
-from retrieval.sentences import split_sentences
 from retrieval.verify import Draft, check_sentence
 
 N_SENTENCES = 20

@@ -12,6 +12,8 @@ from pathlib import Path
 from indexer import clean, config, tokens
 from indexer.encoder import Encoder
 from indexer.errors import SourceError
+from indexer.facility_part import PART as FACILITIES
+from indexer.facility_part import detection_version, write_facilities
 from indexer.journal import Journals
 from indexer.lexical import LexicalBuilder
 from indexer.manifest import (
@@ -25,6 +27,7 @@ from indexer.manifest import (
 )
 from indexer.merge import Grouper, merged, only_enriches
 from indexer.origins import Origin
+from indexer.parts import add_part
 from indexer.records import Harvest, IngestReport, Paper
 from indexer.snapshots import build_lock, building_folder, linked, storage_errors, swap_in
 from indexer.sources import read_source
@@ -103,6 +106,28 @@ def update_index(
         return build.run([_continued(source, base.manifest) for source in sources], base)
 
 
+def add_facilities(
+    out: Path,
+    *,
+    keep: int | None = None,
+    progress: Progress = lambda stage, done, total: None,
+) -> Manifest:
+    """Detect facilities and methods in the papers of the index at `out`, anew where it has them.
+
+    Raises:
+        IndexMissing, IndexCorrupt, IndexIncompatible: there is no usable index.
+        StorageError: writing failed; the index that was there is untouched.
+    """
+
+    def write(index: Index, folder: Path) -> None:
+        write_facilities(
+            index.papers, folder, progress=lambda done, total: progress("facilities", done, total)
+        )
+
+    kept = config.kept_snapshots() if keep is None else keep
+    return add_part(out, FACILITIES, write, keep=kept)
+
+
 def _continued(source: str, manifest: Manifest) -> str:
     """`arxiv:CATEGORY` without a date goes on from its last harvest: a night that failed leaves no gap."""
     if not source.startswith("arxiv:") or " since " in source:
@@ -125,10 +150,11 @@ def text_version() -> str:
 
 
 def starter_index_dir(encoder_name: str) -> Path:
-    """Where the starter corpus's index is kept, per state of the corpus, encoder and index schema."""
+    """Where the starter corpus's index is kept, per state of the corpus, encoder, index schema and detection."""
     stamp = text_key(config.STARTER_CORPUS.read_text(encoding="utf-8")).hex()[:12]
     slug = "".join(c if c.isalnum() else "-" for c in encoder_name)
-    return config.cache_dir() / f"starter-{slug}-{stamp}-{SCHEMA_VERSION}"
+    detection = detection_version()[:8]
+    return config.cache_dir() / f"starter-{slug}-{stamp}-{SCHEMA_VERSION}-{detection}"
 
 
 class _Build:
@@ -145,6 +171,7 @@ class _Build:
         self.out, self.encoder, self.options = out, encoder, options
         self.report, self.progress = report, progress
         self.journals = Journals()
+        self.unchanged: dict[int, int] = {}  # row -> row in the index being updated
 
     def run(
         self, sources: Sequence[str], base: Index | None = None
@@ -169,6 +196,7 @@ class _Build:
             self.progress("writing", 0, None)
             writer.write_words()
             writer.write_vectors(keys, vectors)
+            self._facilities(folder, base)
             manifest = self._finish(folder, writer, records.harvests)
         self.journals.clear()
         return manifest, self.report
@@ -215,6 +243,7 @@ class _Build:
                 lexical.take(row)
                 keys.append(records.base_key(row))
                 lengths.append(0)
+                self.unchanged[writer.n_papers] = row
                 writer.add(*records.unchanged(row))
                 continue
             members = [records[number] for number in group]
@@ -255,6 +284,17 @@ class _Build:
             lambda row: papers[row].text(),
             given=(base.keys, base.vectors) if base else None,
             progress=lambda done, total: self.progress("encoding", done, total),
+        )
+
+    def _facilities(self, folder: Path, base: Index | None) -> None:
+        """What each paper used and mentions; unchanged papers keep what was found before."""
+        (folder / FACILITIES).mkdir()
+        write_facilities(
+            PaperTable(folder / "papers.arrow"),
+            folder / FACILITIES,
+            base=base.uses if base else None,
+            kept=self.unchanged,
+            progress=lambda done, total: self.progress("facilities", done, total),
         )
 
     def _finish(self, folder: Path, writer: SnapshotWriter, harvests: list[Harvest]) -> Manifest:

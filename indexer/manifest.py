@@ -59,17 +59,12 @@ def new_manifest(
     as_of: date,
 ) -> Manifest:
     """The manifest of the parts in `folder`."""
-    files = sorted(p for p in folder.rglob("*") if p.is_file())
-    parts = {
-        str(p.relative_to(folder)): {"bytes": p.stat().st_size, "sha256": file_sha256(p)}
-        for p in files
-    }
-    identity = json.dumps([parts, encoder.id, as_of.isoformat()], sort_keys=True)
+    parts = parts_in(folder, folder)
     read = sum(harvest.read for harvest in harvests)
     skipped: Counter[str] = sum((harvest.skipped for harvest in harvests), Counter())
     return Manifest(
         schema_version=SCHEMA_VERSION,
-        snapshot=hashlib.sha256(identity.encode()).hexdigest()[:16],
+        snapshot=snapshot_id(parts, encoder.id, as_of.isoformat()),
         created=date.today().isoformat(),
         as_of=as_of.isoformat(),
         encoder=encoder.id,
@@ -87,6 +82,21 @@ def new_manifest(
         harvests=tuple({**vars(one), "skipped": dict(one.skipped)} for one in harvests),
         parts=parts,
     )
+
+
+def parts_in(folder: Path, root: Path) -> dict[str, dict[str, Any]]:
+    """Size and sha256 of each file in `folder`, by its path below `root`."""
+    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    return {
+        str(p.relative_to(root)): {"bytes": p.stat().st_size, "sha256": file_sha256(p)}
+        for p in files
+    }
+
+
+def snapshot_id(parts: dict[str, dict[str, Any]], encoder: str, as_of: str) -> str:
+    """The id of a snapshot: equal for equal parts, encoder and as-of date."""
+    identity = json.dumps([parts, encoder, as_of], sort_keys=True)
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
 
 def harvests_of(manifest: Manifest) -> list[Harvest]:

@@ -71,10 +71,15 @@ class SnapshotWriter:
 
     def sync(self) -> None:
         """Have the disk hold the parts before a manifest says that they are whole."""
-        for path in self._folder.rglob("*"):
-            if path.is_file():
-                with path.open("rb") as stream:
-                    os.fsync(stream.fileno())
+        sync_folder(self._folder)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the disk hold the files of a folder."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as stream:
+                os.fsync(stream.fileno())
 
 
 class _Columns:

@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from indexer.encoder import Encoder
 from indexer.records import Paper
+from indexer.sentences import split_sentences
 from indexer.tokens import tokens
 from retrieval.question_type import QuestionType
 from retrieval.records import Hit, Sentence
-from retrieval.sentences import split_sentences
 from retrieval.verify import Draft, check_sentence
 
 MOST_SENTENCES = 6

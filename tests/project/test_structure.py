@@ -38,7 +38,7 @@ OWNERS = {
     "bibtexparser": {"indexer/sources.py", "indexer/sources_bibtex.py"},
     "langchain_core": {"retrieval/langchain.py"},
     "llama_index": {"retrieval/llamaindex.py"},
-    "sentencex": {"retrieval/sentences.py"},
+    "sentencex": {"indexer/sentences.py"},
     "pylatexenc": {"indexer/clean.py"},
 }
 IMPORT_NAMES = {"PyStemmer": "Stemmer", "faiss-cpu": "faiss", "faiss-gpu": "faiss"}
