@@ -15,7 +15,7 @@ from app import show_index, show_map
 from app.progress import reporting
 from app.terminal import JsonOption, QuietOption, index_directory, out, say
 from indexer import config, snapshots
-from indexer.build import BuildOptions, build_index, map_index, update_index
+from indexer.build import BuildOptions, add_facilities, build_index, map_index, update_index
 from indexer.encoder import load_encoder, load_encoder_of
 from indexer.layout import SEED
 from indexer.manifest import Manifest
@@ -169,6 +169,24 @@ def index_map(
         map_index(path, seed=seed, keep=kept, namer=namer, progress=progress)
     row = show_map.map_row(load_index(path))
     out(json.dumps(row, ensure_ascii=False) if json_output else show_map.map_page(row))
+
+
+@index_app.command("facilities")
+def index_facilities(
+    directory: DirectoryArgument = None,
+    keep: KeepOption = None,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Detect the facilities and methods of an index's papers, anew where it has them.
+
+    `index build` and `index update` do it by themselves; an index of an earlier Wayfinder lacks it.
+    """
+    path = index_directory(directory, quiet)
+    with reporting(quiet=quiet) as progress:
+        add_facilities(path, keep=keep, progress=progress)
+    row = show_index.facilities_row(load_index(path))
+    out(json.dumps(row, ensure_ascii=False) if json_output else show_index.facilities_page(row))
 
 
 @index_app.command("rollback")

@@ -8,10 +8,13 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import streamlit as st
 
+from indexer.facilities import detect
+from indexer.records import Paper
 from indexer.store import Index
 from indexer.weights import UNKNOWN_YEAR
 from retrieval.basis import basis
@@ -505,11 +508,19 @@ def _card(n: int, hit: Hit, quotes: Sequence[Evidence], settings: SearchSettings
         if url
     ]
     shown = "".join(map(_quoted, quotes))
+    used = ", ".join(_used(paper))
+    with_what = f'<p class="wf-facts">uses {escape(used)}</p>' if used else ""
     return (
         f'<div class="wf-paper" id="paper-{n}"><h3><span class="n">{n}</span>{escape(paper.plain_title)}</h3>'
         f'<p class="wf-facts">{escape(" · ".join(fact for fact in facts if fact))}'
-        f"{' · ' if links else ''}{' · '.join(links)}</p>{shown}{_why_here(hit, settings)}</div>"
+        f"{' · ' if links else ''}{' · '.join(links)}</p>{with_what}{shown}{_why_here(hit, settings)}</div>"
     )
+
+
+@lru_cache(maxsize=1_000)
+def _used(paper: Paper) -> list[str]:
+    """The facilities that a paper used."""
+    return detect(paper).used
 
 
 def _why_here(hit: Hit, settings: SearchSettings) -> str:

@@ -54,6 +54,7 @@ def status_row(index: Index) -> dict[str, Any]:
         ],
         "counts": manifest.counts,
         "citations_known": int(np.count_nonzero(index.citations != UNKNOWN_CITATIONS)),
+        "facilities_known": index.uses is not None,
         "years": {str(year): years[year] for year in sorted(years)},
         "year_unknown": unknown,
         "bytes": {name: part["bytes"] for name, part in manifest.parts.items()},
@@ -84,12 +85,45 @@ def status_page(status: dict[str, Any]) -> str:
             for one in status["earlier"]
         ),
     ]
+    if not status["facilities_known"]:
+        lines.append(
+            f"  lacks     facilities and methods: `wayfinder index facilities {status['index']}` adds them"
+        )
     if years:
         lines.append(
             "  by decade " + ", ".join(f"{d}s {n:,}" for d, n in sorted(_by_decade(years).items()))
         )
     if status["year_unknown"]:
         lines.append(f"            year unknown {status['year_unknown']:,}")
+    return "\n".join(lines)
+
+
+def facilities_row(index: Index) -> dict[str, Any]:
+    """How many papers used and mention each facility and method, most used first; empty where it was not detected."""
+    row: dict[str, Any] = {"index": str(index.path), "n_papers": len(index.papers)}
+    kinds = (
+        {"facilities": index.uses.facilities, "methods": index.uses.methods} if index.uses else {}
+    )
+    for kind, uses in kinds.items():
+        used, named = uses.counts(used=True), uses.counts()
+        order = sorted(named, key=lambda name: (-used.get(name, 0), name))
+        row[kind] = {
+            name: {"used": used.get(name, 0), "mentioned": named[name] - used.get(name, 0)}
+            for name in order
+        }
+    return row
+
+
+def facilities_page(row: dict[str, Any]) -> str:
+    """The most used facilities and methods for people."""
+    lines = [f"{row['index']}: {row['n_papers']:,} papers"]
+    for kind in ("facilities", "methods"):
+        counts = row.get(kind, {})
+        lines.append(f"  {len(counts):,} {kind} named; most used, and only mentioned:")
+        lines += [
+            f"    {name:<40}{n['used']:>7,}{n['mentioned']:>7,}"
+            for name, n in list(counts.items())[:15]
+        ]
     return "\n".join(lines)
 
 

@@ -17,12 +17,12 @@ from eval.measures import Values, estimate
 from eval.stability import cited, jaccard, likeness, rank_biased_overlap
 from eval.understanding import Finding
 from indexer.errors import QueryError
+from indexer.sentences import split_sentences
 from indexer.store import Index
 from retrieval import ask
 from retrieval.consensus import level_in
 from retrieval.llm import LLM
 from retrieval.records import Answer, Sentence
-from retrieval.sentences import split_sentences
 
 Progress = Callable[[str, int, int | None], None]
 

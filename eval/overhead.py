@@ -18,12 +18,12 @@ import numpy as np
 from eval.loopback import streaming_server
 from eval.measures import estimate
 from eval.understanding import Finding
+from indexer.sentences import split_sentences
 from indexer.store import Index
 from retrieval import ask, search
 from retrieval.fulltext import read_full_texts
 from retrieval.llm import LLM
 from retrieval.records import Hit, SearchSettings
-from retrieval.sentences import split_sentences
 from retrieval.verify import Draft, check_sentence
 from retrieval.writing import AnswerEvent
 

@@ -13,8 +13,11 @@ from indexer import clean, config, tokens
 from indexer.cartography import Earlier, continue_landscape, make_landscape, read_corpus
 from indexer.encoder import Encoder
 from indexer.errors import SourceError
+from indexer.facility_part import PART as FACILITIES
+from indexer.facility_part import detection_version, write_facilities
 from indexer.journal import Journals
-from indexer.landscape import FORMAT, PART, Namer, write_landscape
+from indexer.landscape import FORMAT, Namer, write_landscape
+from indexer.landscape import PART as MAP
 from indexer.layout import SEED
 from indexer.lexical import LexicalBuilder
 from indexer.manifest import (
@@ -129,7 +132,29 @@ def map_index(
         made = make_landscape(corpus, seed=seed, progress=progress, namer=namer)
         write_landscape(made, folder)
 
-    return add_part(out, PART, write, keep=config.kept_snapshots() if keep is None else keep)
+    return add_part(out, MAP, write, keep=config.kept_snapshots() if keep is None else keep)
+
+
+def add_facilities(
+    out: Path,
+    *,
+    keep: int | None = None,
+    progress: Progress = lambda stage, done, total: None,
+) -> Manifest:
+    """Detect facilities and methods in the papers of the index at `out`, anew where it has them.
+
+    Raises:
+        IndexMissing, IndexCorrupt, IndexIncompatible: there is no usable index.
+        StorageError: writing failed; the index that was there is untouched.
+    """
+
+    def write(index: Index, folder: Path) -> None:
+        write_facilities(
+            index.papers, folder, progress=lambda done, total: progress("facilities", done, total)
+        )
+
+    kept = config.kept_snapshots() if keep is None else keep
+    return add_part(out, FACILITIES, write, keep=kept)
 
 
 def _continued(source: str, manifest: Manifest) -> str:
@@ -154,10 +179,11 @@ def text_version() -> str:
 
 
 def starter_index_dir(encoder_name: str) -> Path:
-    """Where the starter corpus's index is kept, per state of the corpus, encoder and formats."""
+    """Where the starter corpus's index is kept, per state of the corpus, encoder, formats and detection."""
     stamp = text_key(config.STARTER_CORPUS.read_text(encoding="utf-8")).hex()[:12]
     slug = "".join(c if c.isalnum() else "-" for c in encoder_name)
-    return config.cache_dir() / f"starter-{slug}-{stamp}-{SCHEMA_VERSION}-map{FORMAT}"
+    detection = detection_version()[:8]
+    return config.cache_dir() / f"starter-{slug}-{stamp}-{SCHEMA_VERSION}-map{FORMAT}-{detection}"
 
 
 class _Build:
@@ -174,6 +200,7 @@ class _Build:
         self.out, self.encoder, self.options = out, encoder, options
         self.report, self.progress = report, progress
         self.journals = Journals()
+        self.unchanged: dict[int, int] = {}  # row -> row in the index being updated
 
     def run(
         self, sources: Sequence[str], base: Index | None = None
@@ -198,6 +225,7 @@ class _Build:
             self.progress("writing", 0, None)
             writer.write_words()
             writer.write_vectors(keys, vectors)
+            self._facilities(folder, base)
             self._map(folder, base)
             manifest = self._finish(folder, writer, records.harvests)
         self.journals.clear()
@@ -245,6 +273,7 @@ class _Build:
                 lexical.take(row)
                 keys.append(records.base_key(row))
                 lengths.append(0)
+                self.unchanged[writer.n_papers] = row
                 writer.add(*records.unchanged(row))
                 continue
             members = [records[number] for number in group]
@@ -287,6 +316,17 @@ class _Build:
             progress=lambda done, total: self.progress("encoding", done, total),
         )
 
+    def _facilities(self, folder: Path, base: Index | None) -> None:
+        """What each paper used and mentions; unchanged papers keep what was found before."""
+        (folder / FACILITIES).mkdir()
+        write_facilities(
+            PaperTable(folder / "papers.arrow"),
+            folder / FACILITIES,
+            base=base.uses if base else None,
+            kept=self.unchanged,
+            progress=lambda done, total: self.progress("facilities", done, total),
+        )
+
     def _map(self, folder: Path, base: Index | None) -> None:
         """The map: of before with the new papers in it, or laid out where it is asked for."""
         if base is not None and base.landscape is not None:
@@ -296,8 +336,8 @@ class _Build:
             made = make_landscape(read_corpus(folder), progress=self.progress)
         else:
             return
-        (folder / PART).mkdir()
-        write_landscape(made, folder / PART)
+        (folder / MAP).mkdir()
+        write_landscape(made, folder / MAP)
 
     def _finish(self, folder: Path, writer: SnapshotWriter, harvests: list[Harvest]) -> Manifest:
         """Manifest last, then the swap."""

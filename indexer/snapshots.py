@@ -28,7 +28,7 @@ from indexer.manifest import MANIFEST, read_manifest, verify_parts
 
 PART_NAMES = frozenset(
     ["papers.arrow", "authors.arrow", "origins.arrow", "ids.npy", "keys.npy", "references.npy", "vectors.npy",
-     "dense.faiss", "columns", "lexical", "map", MANIFEST]
+     "dense.faiss", "columns", "lexical", "facilities", "map", MANIFEST]
 )  # fmt: skip
 _UNDONE = ".undone"
 _OLD = ".old"

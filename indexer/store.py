@@ -11,6 +11,7 @@
     DIR/dense.faiss       the FAISS index over them
     DIR/lexical/          the BM25 index and the papers' tokens
     DIR/columns/*.npy     year, decimal_year, citations, impact, source
+    DIR/facilities/       which facilities and methods each paper used or mentions: see `indexer.facility_part`
     DIR/map/              the map, where there is one: see `indexer.landscape`
 
 `indexer.writer` writes it, `indexer.manifest` checks it, `indexer.snapshots` swaps it in.
@@ -29,6 +30,7 @@ from indexer.authors import AuthorTable
 from indexer.dense import DenseIndex
 from indexer.encoder import Encoder, load_encoder_of
 from indexer.errors import IndexCorrupt, IndexIncompatible, IndexMissing, PaperNotFound
+from indexer.facility_part import FacilityIndex, read_facilities
 from indexer.graph import CitationGraph, identifier_hash
 from indexer.landscape import Landscape, read_landscape
 from indexer.lexical import LexicalIndex
@@ -78,6 +80,11 @@ class Index:
             IndexIncompatible: the encoder found here is not the one that made the vectors.
         """
         return check_encoder(self.manifest, load_encoder_of(self.manifest.encoder))
+
+    @cached_property
+    def uses(self) -> FacilityIndex | None:
+        """Facilities and methods of the papers, opened on first use; None where the index has none."""
+        return read_facilities(self.path)
 
     @cached_property
     def landscape(self) -> Landscape | None:

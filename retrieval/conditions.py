@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from indexer.facility_table import facility_table
 from indexer.records import family_name
 from indexer.store import Index
 from indexer.tokens import tokens
@@ -74,16 +75,27 @@ def _of_filters(index: Index, filters: SearchFilters) -> Iterator[Condition]:
             f"author {filters.author}", _mask(index, index.rows_by_author(filters.author))
         )
     if filters.facility is not None:
-        known = facilities().get(filters.facility)
-        names = known.names if known else (filters.facility,)
-        rows = [index.lexical.rows_with_all(name) for name in names]
-        yield Condition(f"facility {filters.facility}", _mask(index, np.concatenate(rows)))
+        rows = rows_of_facility(index, filters.facility)
+        yield Condition(f"facility {filters.facility}", _mask(index, rows))
     if filters.among is not None:
         found, missing = index.rows_of(filters.among)
         label = f"among {len(filters.among):,} papers"
         if missing:
             label += f", {len(missing):,} of them not in this index"
         yield Condition(label, _mask(index, found))
+
+
+def rows_of_facility(index: Index, name: str) -> npt.NDArray[np.integer]:
+    """The rows of papers that used or mention a facility.
+
+    Of a facility that no table has, or in an index without detected facilities, those whose words are its name.
+    """
+    entry = facility_table().get(name)
+    if entry is not None and index.uses is not None:
+        return index.uses.facilities.rows(entry.name)
+    known = facilities().get(name)
+    names = known.names if known else (name,)
+    return np.concatenate([index.lexical.rows_with_all(one) for one in names])
 
 
 def _of_item(index: Index, item: Understood) -> Condition:

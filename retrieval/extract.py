@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from indexer.encoder import Encoder
 from indexer.records import Paper
+from indexer.sentences import split_sentences
 from indexer.tokens import tokens
 from retrieval.passages import passages_of
 from retrieval.question_type import QuestionType
 from retrieval.records import Hit, Sentence
-from retrieval.sentences import split_sentences
 from retrieval.verify import Draft, check_sentence
 
 MOST_SENTENCES = 6

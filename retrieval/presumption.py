@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from indexer.records import Paper
+from indexer.sentences import split_sentences
 from indexer.tokens import tokens
 from retrieval.records import Presumed
-from retrieval.sentences import split_sentences
 from retrieval.statement import VERBS, declared, unasked
 
 WORDS_HELD = 0.8  # of the presumption's words in a passage, for it to be shown

@@ -14,6 +14,7 @@ from itertools import zip_longest
 
 import numpy as np
 
+from indexer.sentences import split_sentences
 from indexer.store import Index
 from retrieval.errors import LLMError
 from retrieval.extract import extract
@@ -23,7 +24,6 @@ from retrieval.records import Hit, Sentence
 from retrieval.repair import repaired
 from retrieval.research_read import Strand
 from retrieval.research_records import Cited, WrittenBy
-from retrieval.sentences import split_sentences
 from retrieval.synthesis import (
     AUDIENCES,
     SENTENCES_SCHEMA,

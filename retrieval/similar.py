@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from indexer.errors import PaperNotFound, QueryError
+from indexer.sentences import split_sentences
 from indexer.store import Index
 from retrieval.candidates import Candidates, Floats, Mask, Rows, candidates
 from retrieval.clock import Clock
@@ -15,7 +16,6 @@ from retrieval.conditions import conditions, passing, which_to_drop
 from retrieval.fields import identifiers_in
 from retrieval.ranking import Extra, keyword_weight, ranked
 from retrieval.records import SearchResult, SearchSettings
-from retrieval.sentences import split_sentences
 
 Likeness = Literal["meaning", "references", "citations"]
 LIKENESSES: tuple[Likeness, ...] = ("meaning", "references", "citations")

@@ -6,8 +6,8 @@ from functools import cache
 from typing import Any
 
 from indexer.document import Document, Section
+from indexer.sentences import split_sentences
 from retrieval.passages import Passage
-from retrieval.sentences import split_sentences
 
 PASSAGE_CHARACTERS = 900  # what the default encoder reads of a text
 FEWEST_WORDS = 6  # shorter pieces are labels of figures and the like

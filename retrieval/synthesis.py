@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from indexer.records import Paper
+from indexer.sentences import split_sentences
 from retrieval.errors import QueryError
 from retrieval.partial import LATEX_ESCAPE, being_written
 from retrieval.passages import passages_of
 from retrieval.prompts import render
 from retrieval.question_type import INSTRUCTIONS, QuestionType
-from retrieval.sentences import split_sentences
 from retrieval.verify import Draft
 
 MOST_SENTENCES = 40

@@ -10,10 +10,10 @@ import re
 from dataclasses import dataclass
 
 from indexer.records import Paper
+from indexer.sentences import split_sentences
 from retrieval.agreement import stands
 from retrieval.notation import folded, measured, prepared
 from retrieval.records import SearchResult, Table
-from retrieval.sentences import split_sentences
 
 DEPTH = 100  # papers of the ranking that are read for values
 FEWEST = 2  # values that make a table

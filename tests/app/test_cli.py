@@ -357,3 +357,28 @@ def test_the_starter_corpus_is_the_default(starter_index: Path) -> None:
 
 def read_count(index: Path) -> int:
     return int(json.loads((index / "manifest.json").read_text())["n_papers"])
+
+
+def test_facilities_as_json_and_as_text(tmp_path: Path) -> None:
+    papers = [
+        {"arxiv_id": "2401.00001", "title": "A shell", "abstract": "We use HST images. Future work with JWST is planned. We run MCMC."},
+        {"doi": "10.1/x", "title": "Nothing", "abstract": "Stars shine."},
+        {"arxiv_id": "2401.00003", "abstract": "No title."},
+    ]  # fmt: skip
+    source = write_jsonl(tmp_path / "papers.jsonl", papers)
+    result = wayfinder("facilities", "--from", str(source), "--json")
+    first, second = rows(result)
+    assert (first["id"], first["used"], first["mentioned"]) == ("2401.00001", ["HST"], ["JWST"])
+    assert first["evidence"][0] == {"name": "HST", "status": "used", "sentence": "We use HST images."}  # fmt: skip
+    assert [one["name"] for one in first["methods"]] == ["Markov chain Monte Carlo"]
+    assert (second["doi"], second["used"]) == ("10.1/x", [])
+    assert "1 records kept out: no title" in result.stderr
+    text = wayfinder("facilities", "--from", str(source)).stdout
+    assert "used      HST" in text
+    assert "no facility or method named" in text
+
+
+def test_facilities_of_a_file_that_is_not_there() -> None:
+    result = wayfinder("facilities", "--from", "/nowhere.jsonl", "--json")
+    assert result.returncode == 2
+    assert "/nowhere.jsonl" in result.stderr

@@ -54,7 +54,7 @@ OWNERS = {
     },
     "pypdfium2": {"indexer/document_pdf.py"},
     "py3langid": {"retrieval/language.py"},
-    "sentencex": {"retrieval/sentences.py"},
+    "sentencex": {"indexer/sentences.py"},
     "pylatexenc": {"indexer/clean.py"},
     "openTSNE": {"indexer/layout.py"},
     "sklearn": {"indexer/clusters.py", "eval/landscape.py"},

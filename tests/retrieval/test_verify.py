@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from indexer.records import Paper
+from indexer.sentences import split_sentences
 from retrieval.notation import numbers_in
-from retrieval.sentences import split_sentences
 from retrieval.verify import Draft, check_sentence, stands_in
 
 PAPER = Paper(
