@@ -11,7 +11,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import page_parts
+from app import page_files, page_parts
 from app.default_index import default_index_dir
 from app.examples import examples_for
 from indexer import config
@@ -104,14 +104,14 @@ def _take_files() -> None:
     """Read the files that the visitor added since; they are kept in this visit and nowhere else."""
     before: dict[str, FullTexts] = st.session_state.get("files", {})
     files: dict[str, FullTexts] = {}
-    for name, data in page_parts.added_files(MOST_FILES):
+    for name, data in page_files.added_files(MOST_FILES):
         key = hashlib.sha256(name.encode() + b"\0" + data).hexdigest()
         if key not in before:
             with st.spinner(f"Reading {page_parts.literal(name)}"):
                 before[key] = read_full_texts([(name, data)])
         files[key] = before[key]
     st.session_state.files = files
-    page_parts.files_read(together(files.values()))
+    page_files.files_read(together(files.values()))
 
 
 def _full_texts() -> FullTexts | None:

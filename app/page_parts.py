@@ -11,12 +11,9 @@ from typing import Any
 
 import streamlit as st
 
-from indexer.document import MOST_BYTES
-from indexer.document_reader import SUFFIXES
 from indexer.store import Index
 from indexer.weights import UNKNOWN_YEAR
 from retrieval.basis import basis
-from retrieval.fulltext import FullTexts
 from retrieval.passages import Passage, in_full, passages_of
 from retrieval.question_type import TYPES
 from retrieval.records import (
@@ -240,36 +237,6 @@ def understood(question: str, items: Sequence[Understood]) -> None:
             selection_mode="multi",
             format_func=lambda key: literal(known[key]),
         )
-
-
-def added_files(most: int) -> list[tuple[str, bytes]]:
-    """The files that the visitor added, each a name and its bytes, at most `most`."""
-    with st.expander("Add full texts"):
-        files = st.file_uploader(
-            f"PDF, HTML, or LaTeX source (.tex, .tar.gz, .zip); up to {most} files of {MOST_BYTES // 1_000_000} MB",
-            type=list(SUFFIXES),
-            accept_multiple_files=True,
-            help="They are read beside the abstracts for this visit only, and are not kept.",
-        )
-    if len(files) > most:
-        st.warning(f"{len(files)} files were added: the first {most} are read.")
-    return [(file.name, file.getvalue()) for file in files[:most]]
-
-
-def files_read(added: FullTexts) -> None:
-    """How much of each file was read; what was not is said with the answer."""
-    for text in added.texts:
-        document = text.document
-        sections = [s.name for s in document.sections if s.name and " / " not in s.name]
-        st.caption(
-            literal(
-                f"{document.name}: {document.form}, {len(text.passages)} passages"
-                + (f" of {', '.join(sections[:8])}" if sections else "")
-            )
-        )
-    if not st.session_state.get("asked", "").strip():
-        for problem in added.problems:
-            st.warning(literal(problem))
 
 
 def _chips_key(question: str) -> str:

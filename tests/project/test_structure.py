@@ -30,7 +30,7 @@ OWNERS = {
         "retrieval/budget.py",
     },
     "bm25s": {"indexer/lexical.py"},
-    "streamlit": {"app/page.py", "app/page_parts.py"},
+    "streamlit": {"app/page.py", "app/page_parts.py", "app/page_files.py"},
     "langchain_openai": {"retrieval/llm.py", "indexer/encoder.py"},
     "sentence_transformers": {"indexer/encoder.py", "retrieval/rerank.py", "eval/bench.py"},
     "ads": {"indexer/sources_ads.py"},
