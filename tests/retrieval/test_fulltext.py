@@ -174,7 +174,7 @@ def test_a_models_sentence_from_the_full_text_is_supported(small_index: Index) -
     good = sentence("The dust mass of NGC 99999 is 3.7 million solar masses.", (n, made.FINDING))
     bad = sentence("The dust mass of NGC 99999 is 4.7 million solar masses.", (n, made.FINDING))
     with LLMServer([Reply(f"{good}\n{bad}"), Reply("")]) as server:
-        model = LLM(server.config())
+        model = LLM(server.config(timeout_seconds=60))
         answer = ask(small_index, made.QUESTION, llm=model, full_texts=own())
     assert [s.supported for s in answer.sentences] == [True, False]
     assert answer.sentences[0].evidence[0].section == "Results"
