@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -56,10 +57,12 @@ class Scholar(LLMServer):
         wrong: dict[str, Any] | None = None,
         meet: int = 0,
         counts_tokens: bool = True,
+        heard: Callable[[str], object] = lambda stage: None,
     ) -> None:
         super().__init__([])
         self.parts, self.scripted, self.missing = parts, script or {}, missing
         self.wrong = [wrong] if wrong else []  # sentences at the end of each section
+        self.heard = heard  # called with the stage of each request
         self.counts_tokens = counts_tokens  # else they are estimated from the texts, which is more
         self.stages: list[str] = []
         self.barrier = threading.Barrier(meet) if meet else None
@@ -72,6 +75,7 @@ class Scholar(LLMServer):
     def _said(self, body: dict[str, Any]) -> Reply:
         stage = stage_of(body)
         self.stages.append(stage)
+        self.heard(stage)
         if stage == "read" and self.barrier is not None:
             try:
                 self.barrier.wait(timeout=20)
