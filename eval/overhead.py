@@ -23,7 +23,7 @@ from indexer.store import Index
 from retrieval import ask, search
 from retrieval.fulltext import read_full_texts
 from retrieval.llm import LLM
-from retrieval.records import Hit, SearchSettings
+from retrieval.records import Checking, Hit, SearchSettings
 from retrieval.verify import Draft, check_sentence
 from retrieval.writing import AnswerEvent
 
@@ -102,6 +102,7 @@ def first_words(index: Index, questions: Sequence[str]) -> list[Finding]:
                 index,
                 question,
                 llm=LLM(served.config),
+                checking=Checking(repair=False),
                 kind="papers",
                 n_papers=N_PAPERS,
                 on_event=note,

@@ -10,6 +10,7 @@ import re
 
 MOST_SHOWN_CHARACTERS = 1500
 
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _TEXT = re.compile(r'(?<!\\)"text"\s*:\s*"')
 _HALF_A_PAIR = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}$")
 _OPEN_MARK = re.compile(r"\s*\[[\d,;\s–-]*$")
@@ -75,4 +76,5 @@ def _without_open_escape(raw: str) -> str:
 
 def _shown(text: str) -> str:
     whole = _OPEN_MARK.sub("", _MARK.sub("", text.encode("utf-8", "replace").decode()))
+    whole = CONTROL.sub(" ", whole)
     return " ".join(whole.split())[:MOST_SHOWN_CHARACTERS]

@@ -16,7 +16,7 @@ from typing import Any
 from indexer.records import Paper
 from indexer.sentences import split_sentences
 from retrieval.errors import QueryError
-from retrieval.partial import LATEX_ESCAPE, being_written
+from retrieval.partial import CONTROL, LATEX_ESCAPE, being_written
 from retrieval.passages import passages_of
 from retrieval.prompts import render
 from retrieval.question_type import INSTRUCTIONS, QuestionType
@@ -358,6 +358,8 @@ def _prose(text: str) -> Iterator[Draft]:
 
 
 def _without_marks(text: str) -> tuple[str, list[int]]:
+    """A sentence without its [1] marks, and without control characters, which steer terminals; and the marks."""
+    text = CONTROL.sub(" ", text)
     marks: list[int] = []
     for group in _MARK.findall(text):
         for item in re.split(r"\s*[,;]\s*", group):

@@ -57,6 +57,14 @@ def test_half_a_character_is_never_shown() -> None:
     assert all(words.encode("utf-8") for words in shown)
 
 
+def test_what_steers_a_terminal_is_neither_shown_nor_read() -> None:
+    shown, texts = words_of(
+        '{"text": "Jets \\u001b[31m suppress.", "citations": [], "quotes": []}', 1
+    )
+    assert not any("\x1b" in words for words in [*shown, *texts])
+    assert texts == ["Jets  [31m suppress."]
+
+
 def test_prose_is_shown_as_it_comes_without_its_marks() -> None:
     shown, texts = words_of("Jets suppress star formation [1]. They heat the gas [2, 3].", 4)
     assert texts == ["Jets suppress star formation.", "They heat the gas."]
