@@ -295,6 +295,13 @@ def ask(
             show_default=False,
         ),
     ] = None,
+    statement: Annotated[
+        str | None,
+        typer.Option(
+            help="The statement that a verdict is on. Default: made of the question.",
+            show_default=False,
+        ),
+    ] = None,
     since: SinceOption = None,
     until: UntilOption = None,
     min_citations: CitationsOption = None,
@@ -355,6 +362,7 @@ def ask(
         style=wording,
         kind=kind,
         thread=thread,
+        statement=statement,
         checking=Checking(repair=repair, drop=drop_unsupported),
     )
     _say_understood(answer.search)

@@ -124,14 +124,22 @@ def _answer(
 ) -> None:
     """Show the answer to these settings; asked once, kept for this visitor until something changes."""
     settings = replace(settings, ignored=page_parts.taken_away(question))
-    key = (index.manifest.snapshot, question, settings.key, kind, offline, n_papers)
+    statement = page_parts.corrected_statement(question)
+    key = (index.manifest.snapshot, question, settings.key, kind, offline, n_papers, statement)
     if st.session_state.get("answer_key") != key:
         st.session_state.answer = _ask_showing_stages(
-            index, question, settings, kind=kind, offline=offline, n_papers=n_papers
+            index,
+            question,
+            settings,
+            kind=kind,
+            offline=offline,
+            n_papers=n_papers,
+            statement=statement,
         )
         st.session_state.answer_key = key
     answer: Answer = st.session_state.answer
     page_parts.understood(question, answer.search.understood)
+    page_parts.statement(question, answer)
     page_parts.answer(answer)
     page_parts.moved(answer.search)
     page_parts.papers(answer)
@@ -166,6 +174,7 @@ def _ask_showing_stages(
     kind: str | None,
     offline: bool,
     n_papers: int,
+    statement: str | None,
 ) -> Answer:
     """Ask, with the stages and the growing answer on the page."""
     place = st.empty()
@@ -192,6 +201,7 @@ def _ask_showing_stages(
             thread=_thread(question),
             offline=offline,
             n_papers=n_papers,
+            statement=statement,
             on_event=on_event,
         )
     place.empty()

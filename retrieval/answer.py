@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from indexer.store import Index
 from retrieval.bibliometrics import count
+from retrieval.errors import QueryError
 from retrieval.followup import Context, with_kept
 from retrieval.llm import LLM, configured_llm
 from retrieval.offline import settings_offline
@@ -29,6 +30,7 @@ from retrieval.records import (
     Usage,
 )
 from retrieval.search import enough_evidence, search
+from retrieval.statement import Statement, as_statement
 from retrieval.synthesis import AnswerStyle
 from retrieval.values import DEPTH, asked_quantity, values_table
 from retrieval.writing import AnswerEvent, OnEvent, Writing, weighed
@@ -50,6 +52,7 @@ def ask(
     checking: Checking = Checking(),  # noqa: B008 - frozen
     n_papers: int = PAPERS_READ,
     thread: Context | None = None,
+    statement: str | None = None,
     on_event: OnEvent = lambda event: None,
 ) -> Answer:
     """Answer `question` from the `n_papers` best papers of `index`; see `Answer`.
@@ -58,12 +61,16 @@ def ask(
     quotes the papers instead. A model that fails is replaced by quotation, and the answer says so.
     Sentences that fail their checks are written once more, then marked or dropped (`checking`).
     `kind` is one of question_type.TYPES, None to find out; bibliometric questions are counted.
+    A debate is judged on `statement`, else on the one made of the question (statement.as_statement).
     With a `thread` its papers are read too; make the question whole first (followup.made_whole).
 
     Raises:
         QueryError: the question is empty or a single character, or a setting is out of range.
     """
     began = time.perf_counter()
+    if statement is not None and not statement.strip():
+        raise QueryError("The statement is empty: write what papers could support or contradict.")
+    kind = "consensus" if statement and kind is None else kind
     settings = replace(settings or SearchSettings(), k=_n_papers(question, kind, n_papers))
     notes: list[str] = []
     if offline:
@@ -96,7 +103,8 @@ def ask(
     if presumed is not None:
         told = nearest(presumed, [hit.paper for hit in result.hits])
     writing = Writing(index, result, routed.kind, style or AnswerStyle(), checking, notes, on_event)
-    answer = _written(writing, model, routed)
+    judged = Statement(statement.strip(), "user") if statement else None
+    answer = _written(writing, model, routed, judged)
     seconds = {"search": searched, "write": time.perf_counter() - began - searched}
     return replace(answer, seconds=seconds, presumed=told)
 
@@ -129,7 +137,9 @@ def _n_papers(question: str, kind: str | None, n_papers: int) -> int:
     return max(1, min(PAPERS_WEIGHED if usual and asked == "consensus" else n_papers, MAX_K))
 
 
-def _written(writing: Writing, model: LLM | None, routed: Routed) -> Answer:
+def _written(
+    writing: Writing, model: LLM | None, routed: Routed, judged: Statement | None
+) -> Answer:
     """The answer by a model, or quoted where there is none or it fails; with verdict and values."""
     result, notes = writing.result, writing.degraded
     sentences: list[Sentence] = []
@@ -142,11 +152,17 @@ def _written(writing: Writing, model: LLM | None, routed: Routed) -> Answer:
         sentences = writing.quoted(needs_model=model is None)
     tables: tuple[Table, ...] = ()
     if routed.kind == "consensus":
-        verdict, tables, more = weighed(model, result, notes)
+        judged = judged or as_statement(result.query, model)
+        verdict, tables, more = weighed(model, judged, result, notes)
         usage += more
         sentences = [*verdict, *sentences]
     answer = _answer(result, routed, mode, sentences, notes, usage, {}, dropped=dropped)
-    return replace(answer, tables=(*tables, *_values(writing.index, result)))
+    return replace(
+        answer,
+        tables=(*tables, *_values(writing.index, result)),
+        statement=judged.text if judged else "",
+        statement_by=judged.by if judged else "",
+    )
 
 
 def _values(index: Index, result: SearchResult) -> tuple[Table, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -252,3 +253,25 @@ def test_values_are_points_with_their_errors(
     ]
     test = asked(small_index_dir, monkeypatch, "What is the value of the Hubble constant?")
     assert len(test.get("vega_lite_chart")) == 1
+
+
+def test_a_question_with_quote_only_opens_no_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = build_small_index(tmp_path)
+    tried: list[object] = []
+
+    def refuse(_: socket.socket, address: object) -> None:
+        tried.append(address)
+        raise OSError("no network in this test")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setenv("WAYFINDER_LLM_BASE_URL", "http://127.0.0.1:9/v1")
+    monkeypatch.setenv("WAYFINDER_RERANKER", "http://127.0.0.1:9/rerank")
+    monkeypatch.setenv("WAYFINDER_SIMBAD", "1")
+    test = opened(index, monkeypatch)
+    next(t for t in test.toggle if t.label.startswith("Quote only")).set_value(True)
+    test.text_input(key="question").set_value("Do magnetars explain all bursts of SDSS J1234+5678?")
+    test.button[0].click().run()
+    assert "Quoted word for word" in words(test)
+    assert tried == []
