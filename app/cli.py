@@ -246,6 +246,13 @@ def ask(
             show_default=False,
         ),
     ] = None,
+    statement: Annotated[
+        str | None,
+        typer.Option(
+            help="The statement that a verdict is on. Default: made of the question.",
+            show_default=False,
+        ),
+    ] = None,
     since: SinceOption = None,
     until: UntilOption = None,
     min_citations: CitationsOption = None,
@@ -328,6 +335,7 @@ def ask(
             style=wording,
             kind=kind,
             thread=thread,
+            statement=statement,
             balance=balance,
             full_texts=_full_texts(full_text or []),
             checking=Checking(repair=repair, drop=drop_unsupported),

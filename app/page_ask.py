@@ -98,14 +98,23 @@ def _answer(
     settings = replace(settings, ignored=page_parts.taken_away(question))
     files = page_files.names()
     balance = bool(st.session_state.get("balance", True))
-    key = (index.manifest.snapshot, question, settings.key, kind, offline, n_papers, files, balance)
+    statement = page_parts.corrected_statement(question)
+    asked_with = (kind, offline, n_papers, files, balance, statement)
+    key = (index.manifest.snapshot, question, settings.key, asked_with)
     if st.session_state.get("answer_key") != key:
         st.session_state.answer = _ask_showing_stages(
-            index, question, settings, kind=kind, offline=offline, n_papers=n_papers
+            index,
+            question,
+            settings,
+            kind=kind,
+            offline=offline,
+            n_papers=n_papers,
+            statement=statement,
         )
         st.session_state.answer_key = key
     answer: Answer = st.session_state.answer
     page_parts.understood(question, answer.search.understood)
+    page_parts.statement(question, answer)
     page_parts.answer(answer)
     page_parts.moved(answer.search)
     page_parts.papers(answer)
@@ -141,6 +150,7 @@ def _ask_showing_stages(
     kind: str | None,
     offline: bool,
     n_papers: int,
+    statement: str | None,
 ) -> Answer:
     """Ask, with the stages and the growing answer on the page."""
     place = st.empty()
@@ -171,6 +181,7 @@ def _ask_showing_stages(
             balance=bool(st.session_state.get("balance", True)),
             offline=offline,
             n_papers=n_papers,
+            statement=statement,
             on_event=on_event,
         )
     place.empty()

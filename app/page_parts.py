@@ -298,6 +298,28 @@ def _unchecked(words: str) -> str:
     return f'<p class="wf-answer wf-unchecked">{escape(words)}<small>being checked</small></p>'
 
 
+def statement(question: str, answer: Answer) -> None:
+    """What a verdict is on, in a box where the reader can correct it."""
+    if answer.statement and answer.mode == "synthesised":
+        key = _statement_key(question)
+        st.session_state.setdefault(key, answer.statement)
+        st.text_input("Statement judged · correct it and press Enter", key=key, max_chars=300)
+
+
+def corrected_statement(question: str) -> str | None:
+    """The statement as its reader left it, or None for the one made of the question."""
+    written = str(st.session_state.get(_statement_key(question), "")).strip()
+    made: Answer | None = st.session_state.get("answer")
+    unchanged = made is not None and made.question == question and made.statement == written
+    if not written or (made is not None and unchanged and made.statement_by != "user"):
+        return None
+    return written
+
+
+def _statement_key(question: str) -> str:
+    return f"statement-{hashlib.sha256(question.encode()).hexdigest()[:16]}"
+
+
 def answer(answer: Answer) -> None:
     """The finished answer, how it was made, and what was not done."""
     for note in answer.degraded:

@@ -29,6 +29,8 @@ def hits_page(result: SearchResult) -> str:
 def answer_page(answer: Answer) -> str:
     """An answer: its sentences, marks where a check failed, and the papers it cites."""
     lines = [textwrap.fill(answer.text, WIDTH), ""]
+    if answer.statement:
+        lines = [f"Statement judged (--statement corrects it): {answer.statement}", "", *lines]
     if answer.presumed is not None:
         lines = [textwrap.fill(answer.presumed.told, WIDTH), "", *lines]
     for number, sentence in enumerate(answer.sentences, 1):

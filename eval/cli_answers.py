@@ -180,6 +180,26 @@ def leading(
     )
 
 
+@app.command()
+def routing(
+    questions: Annotated[
+        Path, typer.Option(help="JSON lines {query_id, question, type, split}.")
+    ] = DATA / "routing.jsonl",
+    show_mistakes: Annotated[
+        bool, typer.Option("--mistakes", help="Also print each question taken for another kind.")
+    ] = False,
+    json_output: JsonOption = False,
+) -> None:
+    """Kinds of questions told by rules, on a labelled list: accuracy, and precision and recall of consensus."""
+    from eval import routing as measured
+    from eval.understanding import read_set
+
+    rows = read_set(questions, "type", "split")
+    _print(measured.routing(rows), json_output=json_output)
+    if show_mistakes:
+        sys.stderr.writelines(f"{line}\n" for line in measured.mistakes(rows))
+
+
 @app.command("answer-report")
 def answer_report(
     out: Annotated[Path, typer.Option(help="Folder for answers.md and result.json.")],

@@ -11,6 +11,8 @@ from dataclasses import replace
 
 from indexer.store import Index
 from retrieval.bibliometrics import count
+from retrieval.coverage import Coverage
+from retrieval.errors import QueryError
 from retrieval.evidence import POOL, balanced
 from retrieval.followup import Context, with_kept
 from retrieval.fulltext import FullTexts, with_full_texts
@@ -32,6 +34,7 @@ from retrieval.records import (
     Usage,
 )
 from retrieval.search import enough_evidence, search
+from retrieval.statement import Statement, as_statement
 from retrieval.synthesis import AnswerStyle
 from retrieval.values import DEPTH, asked_quantity, values_table
 from retrieval.writing import AnswerEvent, OnEvent, Writing, weighed
@@ -55,6 +58,7 @@ def ask(
     thread: Context | None = None,
     full_texts: FullTexts | None = None,
     balance: bool = True,
+    statement: str | None = None,
     on_event: OnEvent = lambda event: None,
 ) -> Answer:
     """Answer `question` from the `n_papers` best papers of `index`; see `Answer`.
@@ -63,6 +67,7 @@ def ask(
     quotes the papers instead. A model that fails is replaced by quotation, and the answer says so.
     Sentences that fail their checks are written once more, then marked or dropped (`checking`).
     `kind` is one of question_type.TYPES, None to find out; bibliometric questions are counted.
+    A debate is judged on `statement`, else on the one made of the question (statement.as_statement).
     With a `thread` its papers are read too; make the question whole first (followup.made_whole).
     With `balance` near-duplicates and further papers of one team make room for others (evidence.balanced).
     `full_texts` are read beside the abstracts (fulltext.read_full_texts), whether or not they are in the index.
@@ -71,6 +76,9 @@ def ask(
         QueryError: the question is empty or a single character, or a setting is out of range.
     """
     began = time.perf_counter()
+    if statement is not None and not statement.strip():
+        raise QueryError("The statement is empty: write what papers could support or contradict.")
+    kind = "consensus" if statement and kind is None else kind
     n_papers = _n_papers(question, kind, n_papers)
     pool = min(MAX_K, POOL * n_papers) if balance else n_papers
     settings = replace(settings or SearchSettings(), k=pool)
@@ -78,16 +86,12 @@ def ask(
     if offline:
         settings, notes = settings_offline(settings)
     on_event(AnswerEvent("searching"))
+    presumed = presumption(question)
     result = search(index, question, settings, llm=llm)
     result = balanced(index, result, n_papers) if balance else result
-    presumed = presumption(question)
     if presumed is not None:
         result = _with_presumed(index, result, presumed, llm)
-    if thread is not None:
-        result = with_kept(index, result, thread)
-    covered = None
-    if full_texts is not None:
-        result, covered = with_full_texts(index, result, full_texts)
+    result, covered = _with_the_readers(index, result, thread, full_texts)
     searched = time.perf_counter() - began
     on_event(AnswerEvent("reading", search=result))
     model = None if offline else (llm or configured_llm())
@@ -111,13 +115,21 @@ def ask(
         result = replace(result, hits=_newest_first(result.hits))
     if result.coverage is not None and result.coverage.level == "thinly":
         notes.append(result.coverage.reason)
-    told = None
-    if presumed is not None:
-        told = nearest(presumed, [hit.paper for hit in result.hits])
+    told = presumed and nearest(presumed, [hit.paper for hit in result.hits])
     writing = Writing(index, result, routed.kind, style or AnswerStyle(), checking, notes, on_event)
-    answer = _written(writing, model, routed)
+    judged = Statement(statement.strip(), "user") if statement else None
+    answer = _written(writing, model, routed, judged)
     seconds = {"search": searched, "write": time.perf_counter() - began - searched}
     return replace(answer, seconds=seconds, presumed=told)
+
+
+def _with_the_readers(
+    index: Index, result: SearchResult, thread: Context | None, full_texts: FullTexts | None
+) -> tuple[SearchResult, Coverage | None]:
+    """The result with the thread's papers and the reader's files, and how far these files cover it."""
+    if thread is not None:
+        result = with_kept(index, result, thread)
+    return (result, None) if full_texts is None else with_full_texts(index, result, full_texts)
 
 
 def _with_presumed(
@@ -148,7 +160,9 @@ def _n_papers(question: str, kind: str | None, n_papers: int) -> int:
     return max(1, min(PAPERS_WEIGHED if usual and asked == "consensus" else n_papers, MAX_K))
 
 
-def _written(writing: Writing, model: LLM | None, routed: Routed) -> Answer:
+def _written(
+    writing: Writing, model: LLM | None, routed: Routed, judged: Statement | None
+) -> Answer:
     """The answer by a model, or quoted where there is none or it fails; with verdict and values."""
     result, notes = writing.result, writing.degraded
     sentences: list[Sentence] = []
@@ -161,11 +175,17 @@ def _written(writing: Writing, model: LLM | None, routed: Routed) -> Answer:
         sentences = writing.quoted(needs_model=model is None)
     tables: tuple[Table, ...] = ()
     if routed.kind == "consensus":
-        verdict, tables, more = weighed(model, result, notes)
+        judged = judged or as_statement(result.query, model)
+        verdict, tables, more = weighed(model, judged, result, notes)
         usage += more
         sentences = [*verdict, *sentences]
     answer = _answer(result, routed, mode, sentences, notes, usage, {}, dropped=dropped)
-    return replace(answer, tables=(*tables, *_values(writing.index, result)))
+    return replace(
+        answer,
+        tables=(*tables, *_values(writing.index, result)),
+        statement=judged.text if judged else "",
+        statement_by=judged.by if judged else "",
+    )
 
 
 def _values(index: Index, result: SearchResult) -> tuple[Table, ...]:

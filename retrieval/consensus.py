@@ -39,7 +39,7 @@ _VERDICT = re.compile(r"Verdict from abstracts: ([^;]+);")
 STRONG_GROUPS = 4  # groups that a strong verdict needs
 
 _SYSTEM = """\
-An astronomer asks whether a statement holds. For each paper say what it states of it: supports,
+An astronomer asks whether the STATEMENT holds. For each paper say what it states of it: supports,
 contradicts, mixed, or silent when it says nothing of it. Do not guess from what is usual, and do not
 agree because the question suggests it.
 
@@ -52,8 +52,8 @@ _USER = """\
 BEGIN {fence}
 {papers}
 
-QUESTION
-{question}
+STATEMENT
+{statement}
 END {fence}
 """
 
@@ -77,14 +77,14 @@ class Verdict:
     groups: dict[Stand, int]
 
 
-def stances(model: LLM, question: str, papers: Sequence[Paper], reply: Reply) -> list[Stance]:
+def stances(model: LLM, statement: str, papers: Sequence[Paper], reply: Reply) -> list[Stance]:
     """Return a stance for each paper, in order.
 
     Raises:
         LLMError: the model gave no answer.
     """
     fence = f"MATERIAL-{secrets.token_hex(8)}"
-    user = render(_USER, fence=fence, papers=paper_blocks(papers), question=question)
+    user = render(_USER, fence=fence, papers=paper_blocks(papers), statement=statement)
     pieces = model.stream(render(_SYSTEM, fence=fence), user, reply)
     said: dict[int, tuple[Stand, str]] = {}
     for draft in read_drafts(_told_apart(pieces)):

@@ -7,6 +7,7 @@ __all__ = [
     "LLMBudgetExceeded",
     "LLMError",
     "LLMRejected",
+    "LLMTooLong",
     "LLMUnavailable",
     "QueryError",
     "RerankError",
@@ -29,6 +30,10 @@ class LLMRejected(LLMError, UserError):
 
 class LLMBadRequest(LLMError):
     """The server does not take this request, for instance because it is too long."""
+
+
+class LLMTooLong(LLMBadRequest):
+    """The request has more tokens than the model reads: ask with fewer papers."""
 
 
 class LLMBudgetExceeded(LLMError, UserError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import queue
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from indexer import config
 from indexer.config import LLMConfig
 from retrieval import llm_cache
 from retrieval.budget import Budget, cost_usd
-from retrieval.errors import LLMBadRequest, LLMError, LLMRejected, LLMUnavailable
+from retrieval.errors import LLMBadRequest, LLMError, LLMRejected, LLMTooLong, LLMUnavailable
 from retrieval.records import Usage
 
 if TYPE_CHECKING:
@@ -38,7 +39,13 @@ MAX_OUTPUT_TOKENS = 2000
 TEMPERATURE = 0.0
 CHARACTERS_A_TOKEN = 3  # fewer than any model's, so that a reservation is never too small
 MAX_WAIT_SECONDS = 600.0  # for a turn, while other questions are being answered
+_TOO_LONG = re.compile(
+    r"context[ _-]?(?:length|size|window)|maximum context|too (?:long|many tokens|large)|exceeds? .{0,40}tokens"
+    r"|prompt .{0,20}long",
+    re.IGNORECASE,
+)
 Schema = dict[str, Any]
+OPENAI_EMBEDDING_MODEL = "text-embedding-3-small"
 OPENAI_URL = (
     "https://api.openai.com/v1"  # named, so that no variable but WAYFINDER_* redirects keys
 )
@@ -142,6 +149,28 @@ class LLM:
                 self.budget.settle(reserved, *used)
         return list(found.tool_calls)
 
+    def embedding(self, text: str) -> list[float]:
+        """The vector that the server's /embeddings gives for a text; its model is this one on servers of one's own.
+
+        Raises:
+            LLMError: there is no such address, or it fails.
+        """
+        from langchain_openai import OpenAIEmbeddings
+        from pydantic import SecretStr
+
+        client = OpenAIEmbeddings(
+            model=self.config.model if self.config.base_url else OPENAI_EMBEDDING_MODEL,
+            base_url=self.config.base_url or OPENAI_URL,
+            api_key=SecretStr(str(self.config.api_key) or "none"),
+            check_embedding_ctx_length=False,
+            max_retries=0,
+            timeout=self.config.timeout_seconds,
+        )
+        try:
+            return list(client.embed_query(text))
+        except Exception as error:  # noqa: BLE001 - typed as ours
+            raise self._typed(error) from None
+
     def _reply_name(self, system: str, user: str, schema: Schema | None) -> str:
         config = self.config
         settings = (TEMPERATURE, MAX_OUTPUT_TOKENS, config.api_version, schema)
@@ -176,6 +205,8 @@ class LLM:
                     raise
                 attempt += 1
                 time.sleep(pause)
+            except LLMTooLong:
+                raise  # to ask for the same in a plainer way would not make it shorter
             except LLMBadRequest:
                 # Servers that know no stream_options and models that fix their temperature say 400.
                 if plain or reply.pieces:
@@ -248,7 +279,8 @@ class LLM:
         if isinstance(error, openai.RateLimitError):
             return _later(f"{where} is busy or its quota is used up (HTTP 429)", error)
         if isinstance(error, openai.APIStatusError) and error.status_code < 500:
-            return LLMBadRequest(
+            kind = LLMTooLong if _too_long(error) else LLMBadRequest
+            return kind(
                 f"{where} does not take the request (HTTP {error.status_code}); it may be too long for {self.config.model!r}."
             )
         if isinstance(error, openai.APIStatusError):
@@ -280,6 +312,14 @@ def _note(chunk: Any, reply: Reply) -> None:
         reply.prompt_tokens = chunk.usage_metadata["input_tokens"]
         reply.completion_tokens = chunk.usage_metadata["output_tokens"]
     reply.finish_reason = chunk.response_metadata.get("finish_reason") or reply.finish_reason
+
+
+def _too_long(error: Any) -> bool:
+    """Whether a server says that a request has more tokens than its model reads."""
+    if error.status_code == 413:
+        return True
+    said = f"{error.code or ''} {error.message}"
+    return error.status_code in (400, 422) and bool(_TOO_LONG.search(said))
 
 
 def _later(what: str, error: Any) -> LLMUnavailable:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from retrieval.errors import LLMError
+from retrieval.errors import LLMError, LLMRejected
 from retrieval.llm import LLM, Reply
 from retrieval.synthesis import SENTENCES_SCHEMA, read_drafts
 
@@ -27,9 +27,9 @@ class Probe:
 
 
 def check(model: LLM) -> list[Probe]:
-    """Try a streamed reply, token counts, structured output, sentences as answers need them, and tools.
+    """Try a streamed reply, token counts, structured output, sentences as answers need them, tools and embeddings.
 
-    Three short calls and one with a tool; where the first fails nothing else is tried.
+    Three short calls, one with a tool and one for a vector; where the first fails nothing else is tried.
     """
     reply = Reply()
     began = time.monotonic()
@@ -54,7 +54,8 @@ def check(model: LLM) -> list[Probe]:
     ]
     return [*probes, _tried("structured output", lambda: _structured(model)),
             _tried("cited sentences", lambda: _sentences(model)),
-            _tried("tool calls", lambda: _tools(model))]  # fmt: skip
+            _tried("tool calls", lambda: _tools(model)),
+            _tried("embeddings", lambda: _embeds(model))]  # fmt: skip
 
 
 def _counted(reply: Reply) -> str:
@@ -103,3 +104,11 @@ def _tools(model: LLM) -> tuple[bool, str]:
     calls = model.tool_calls(_SYSTEM, "Look up the word: star", [tool])
     named: list[Any] = [call["name"] for call in calls]
     return "look_up" in named, f"called {', '.join(map(str, named)) or 'nothing'}"
+
+
+def _embeds(model: LLM) -> tuple[bool, str]:
+    try:
+        vector = model.embedding("stars shine")
+    except LLMRejected:
+        return False, "none here: the index's own encoder is used"
+    return bool(vector), f"vectors of {len(vector)} numbers"

@@ -15,6 +15,7 @@ from typing import Literal, get_args
 from retrieval.errors import LLMError, QueryError
 from retrieval.llm import LLM, Reply
 from retrieval.prompts import render
+from retrieval.statement import unasked
 
 QuestionType = Literal[
     "fact",
@@ -75,6 +76,25 @@ INSTRUCTIONS: dict[QuestionType, Instructions] = {
     ),
 }
 
+_YES_NO = r"(?:is|are|does|do|did|can|could|has|have|had|was|were|should|will|would)"
+# Yes or no, and nothing that papers would dispute: what exists to be used, how to do it, what was observed.
+_UNDISPUTED: tuple[tuple[QuestionType, str], ...] = (
+    (
+        "papers",
+        rf"^\s*{_YES_NO} (?:i|we|you|one|someone|anyone|anybody|it possible to|it safe to|it enough to)\b"
+        r"|^\s*(?:is|are) there (?:\w+ ){0,2}?(?:papers?|articles?|reviews?|work|studies|catalog(?:ue)?s?|data(?: ?sets?)?|surveys?|observations"
+        r"|software|codes?|packages?|models?|simulations?|spectra|images|lists?|tables?|ways?|methods?|techniques?)\b",
+    ),
+    (
+        "fact",
+        rf"^\s*{_YES_NO} .*\b(?:observe[sd]?|observing|looked at|target(?:s|ed)?|imaged?|launch(?:es|ed)?|built|named|located|operat(?:es|ed|ing|ional)"
+        r"|visited|scheduled|funded|cancelled|decommissioned)\b(?! to\b)",
+    ),
+)
+_LEADS_TO_YES = (
+    rf"^\s*{_YES_NO}(?:n['’]t| not) |,\s*(?:right|{_YES_NO}n['’]t (?:it|they|there))\s*\?*$"
+)
+
 # The first that matches decides; (kind, pattern).
 _PATTERNS: tuple[tuple[QuestionType, str], ...] = (
     (
@@ -97,11 +117,13 @@ _PATTERNS: tuple[tuple[QuestionType, str], ...] = (
         "time-sensitive",
         r"\b(?:latest|newest|most recent|recent(?:ly)?|current(?:ly)?|state of the art|up to date|this year|nowadays|so far)\b",
     ),
+    ("consensus", _LEADS_TO_YES),
     (
         "consensus",
-        r"\b(?:consensus|debate[ds]?|controvers\w+|disagree\w*|agree|tension|evidence (?:for|against)|true that)\b"
-        r"|^\s*(?:is|are|does|do|did|can|could|has|have|was|were|should|will) ",
+        r"\b(?:consensus|debate[ds]?|controvers\w+|disagree\w*|agree|tension|evidence (?:for|against)|true that)\b",
     ),
+    *_UNDISPUTED,
+    ("consensus", rf"^\s*{_YES_NO} "),
     (
         "definition",
         r"^\s*(?:define|what (?:is|are) (?:an? |the )?(?:meaning of |definition of )?[\w-]+(?: [\w-]+){0,2}\s*\??\s*$|what (?:does|do) .+ (?:mean|stand for))"
@@ -139,8 +161,9 @@ def route(question: str, *, asked_for: str | None = None, model: LLM | None = No
         if asked_for not in TYPES:
             raise QueryError(f"type is {asked_for!r}: choose one of {', '.join(TYPES)}.")
         return Routed(asked_for, "user")
+    plain = unasked(question)
     for kind, pattern in _RULES:
-        if pattern.search(question):
+        if pattern.search(plain):
             return Routed(kind, "rules")
     if model is not None and (said := _by_model(question, model)):
         return Routed(said, "model")

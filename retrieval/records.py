@@ -304,6 +304,8 @@ class Answer:
     kind: str = "papers"  # of question: see question_type.TYPES
     kind_by: str = "default"  # what decided it: rules, model, user or default
     tables: tuple[Table, ...] = ()
+    statement: str = ""  # what a verdict is on
+    statement_by: str = ""  # rules, model, user, or question: as it was asked
     presumed: Presumed | None = None  # what the question takes for granted
     dropped: tuple[Sentence, ...] = ()  # failed their checks and were to be left out
 

@@ -152,8 +152,10 @@ END {fence}
         return scores
 
 
-def configured_reranker() -> Reranker | None:
+def configured_reranker(llm: LLM | None = None) -> Reranker | None:
     """The reranker that WAYFINDER_RERANKER names, or None; a model is loaded once.
+
+    Where it is the language model, `llm` is asked, within its own budget, else the configured one.
 
     Raises:
         EncoderError: it cannot be loaded.
@@ -163,7 +165,7 @@ def configured_reranker() -> Reranker | None:
     if wanted.name is None:
         return None
     if wanted.name == "llm":
-        llm = configured_llm()
+        llm = llm or configured_llm()
         if llm is None:
             raise RerankError("it needs a language model (set OPENAI_API_KEY).")
         return LLMReranker(llm)

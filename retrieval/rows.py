@@ -90,6 +90,9 @@ def answer_row(answer: Answer) -> Row:
         "mode": answer.mode,
         "basis": basis_row(answer),
         "type": {"name": answer.kind, "by": answer.kind_by},
+        "statement": {"text": answer.statement, "by": answer.statement_by}
+        if answer.statement
+        else None,
         "presumed": asdict(answer.presumed) if answer.presumed else None,
         "tables": [asdict(table) for table in answer.tables],
         "understood": [understood_row(item) for item in answer.search.understood],

@@ -86,7 +86,7 @@ def search(
     near = nearness(index, found, relevance, text) if text else None
     clock.stage("candidates")
     if settings.rerank is not False:
-        relevance = _reranked(index, query, found, relevance, settings, reranker, degraded)
+        relevance = _reranked(index, query, found, relevance, settings, reranker, llm, degraded)
         clock.stage("reranking")
     weights = settings
     if meant.of("recent") and not settings.recency:
@@ -318,13 +318,14 @@ def _reranked(
     relevance: Floats,
     settings: SearchSettings,
     reranker: Reranker | None,
+    llm: LLM | None,
     degraded: list[str],
 ) -> Floats:
     """Relevance with the papers that the reranker reads in its order, above all others."""
     if not len(found.rows):
         return relevance
     try:
-        chosen = reranker or configured_reranker()
+        chosen = reranker or configured_reranker(llm)
         if chosen is None:
             if settings.rerank:
                 degraded.append("Reranking was not done: no reranker is set (WAYFINDER_RERANKER).")

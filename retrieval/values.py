@@ -71,6 +71,25 @@ _LATEX_DRESS = re.compile(r"\\(?:rm|mathrm|text|textrm|it|mathit|bf|mathbf|,|;|!
 _VALUE = re.compile(rf"(?P<value>(?<![\w.]){_NUMBER}){_ERRORS}")
 
 
+# Before a value in its sentence: whose it is. "Planck's 67.4" and "compared with" are another work's.
+_OTHERS = re.compile(
+    r"\bet al\b|\bCollaboration\b|\b(?!It|Let|That|There)[A-Z]\w+['’]s\b|\b(?:Planck|SH0ES|SHOES|WMAP|ACT|SPT|DES|KiDS|HSC) (?:value|result|estimate|measurement)"
+    r"|\b(?:compared|relative) (?:to|with)\b|\b(?:tension|agreement|disagreement|conflict|contrast|consistent|inconsistent|discrepan\w+) (?:to|with|between)\b"
+    r"|\b(?:literature|previous|previously|earlier|reported by|found by|measured by|published|canonical|commonly|adopt\w*|assum\w+|fiducial|input)\b"
+)
+_OWN = re.compile(
+    r"\b(?:we|our|this (?:work|paper|study|letter)|here)\b|\b(?:yields?|yielding|resulting in)\b",
+    re.IGNORECASE,
+)
+
+
+def is_repeated(text: str) -> bool:
+    """Whether the words before a value say that it is another work's: the nearer of the two signs decides."""
+    own = max((m.end() for m in _OWN.finditer(text)), default=-1)
+    others = max((m.end() for m in _OTHERS.finditer(text)), default=-1)
+    return others > own
+
+
 @dataclass(frozen=True)
 class Value:
     """One value: `minus` and `plus` are its errors, None where none is given."""
@@ -80,6 +99,7 @@ class Value:
     plus: float | None
     unit: str
     quote: str  # the sentence it stands in
+    repeated: bool = False  # of another work, as its sentence says
 
 
 def asked_quantity(question: str) -> Quantity | None:
@@ -139,6 +159,7 @@ def _value(match: re.Match[str], text: str, quantity: Quantity, sentence: str) -
         None if plus is None else float(plus) * scale,
         numbers[0][1],
         sentence,
+        is_repeated(text[: match.start("value")]),
     )
 
 
@@ -167,6 +188,7 @@ def values_table(question: str, found: SearchResult) -> Table | None:
                     value.minus,
                     value.plus,
                     quantity.compound or value.unit,
+                    "repeated" if value.repeated else "own",
                     hit.paper.id,
                     value.quote,
                 )
@@ -175,7 +197,17 @@ def values_table(question: str, found: SearchResult) -> Table | None:
         return None
     return Table(
         title=f"Values of {quantity.name} in the abstracts of the first {len(found.hits)} papers",
-        columns=("date", "paper", "value", "minus", "plus", "unit", "identifier", "read from"),
+        columns=(
+            "date",
+            "paper",
+            "value",
+            "minus",
+            "plus",
+            "unit",
+            "whose",
+            "identifier",
+            "read from",
+        ),
         rows=tuple(sorted(rows, key=lambda row: (row[0] is None, row[0] or 0.0))),
         plot=("date", "value"),
         errors=("minus", "plus"),

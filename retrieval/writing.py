@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from indexer.records import Paper
 from indexer.store import Index
-from retrieval.consensus import stances, tables, verdict_sentence
-from retrieval.errors import LLMError
+from retrieval.consensus import Stance, stances, tables, verdict_sentence
+from retrieval.errors import LLMError, LLMTooLong
 from retrieval.extract import extract
 from retrieval.language import is_in_another_language
 from retrieval.llm import LLM, Reply
@@ -17,6 +18,7 @@ from retrieval.question_type import QuestionType
 from retrieval.records import Checking, SearchResult, Sentence, Table, Usage
 from retrieval.repair import repaired
 from retrieval.reword import not_in, reworded
+from retrieval.statement import Statement
 from retrieval.synthesis import (
     SENTENCES_SCHEMA,
     AnswerStyle,
@@ -93,29 +95,43 @@ class Writing:
         return sentences
 
     def _first(self, model: LLM, reply: Reply) -> list[Sentence]:
+        """The model's first version; where all papers are too long for it, of half as many, and so on."""
         papers = [hit.paper for hit in self.result.hits]
+        while True:
+            sentences: list[Sentence] = []
+            try:
+                for draft in read_drafts(self._pieces(model, papers, reply), self._words):
+                    sentences.append(self._checked(draft))
+                    self.on_event(AnswerEvent("writing", sentence=sentences[-1]))
+            except LLMTooLong as error:
+                if len(papers) > 1 and not sentences:
+                    papers = papers[: len(papers) // 2]
+                    continue
+                self.degraded.append(f"{error} For now the papers are quoted instead.")
+                return sentences
+            except LLMError as error:
+                what = "the answer below is incomplete" if sentences else "the papers are quoted instead"  # fmt: skip
+                self.degraded.append(f"{error} For now {what}.")
+                return sentences
+            if len(papers) < len(self.result.hits):
+                self.degraded.append(
+                    f"The {len(self.result.hits)} papers together are too long for {model.config.model!r}: "
+                    f"it read the first {len(papers)}."
+                )
+            self.degraded.extend(_complaints(sentences, reply))
+            return sentences
+
+    def _pieces(self, model: LLM, papers: Sequence[Paper], reply: Reply) -> Iterator[str]:
         plain = AnswerStyle(style=self.style.style)  # other readers and languages come after
+        presumed = presumption(self.result.query)
         system, user = prompts(
             self.result.query,
             papers,
             plain,
             kind=self.kind,
-            presumes=presumed.text if (presumed := presumption(self.result.query)) else "",
+            presumes=presumed.text if presumed else "",
         )
-        sentences: list[Sentence] = []
-        pieces: Iterator[str] = model.stream(system, user, reply, schema=SENTENCES_SCHEMA)
-        try:
-            for draft in read_drafts(pieces, self._words):
-                sentences.append(self._checked(draft))
-                self.on_event(AnswerEvent("writing", sentence=sentences[-1]))
-        except LLMError as error:
-            what = (
-                "the answer below is incomplete" if sentences else "the papers are quoted instead"
-            )
-            self.degraded.append(f"{error} For now {what}.")
-        else:
-            self.degraded.extend(_complaints(sentences, reply))
-        return sentences
+        return model.stream(system, user, reply, schema=SENTENCES_SCHEMA)
 
     def _in_english(self, model: LLM, sentences: list[Sentence]) -> tuple[list[Sentence], Usage]:
         """The first draft, said again in English where it came in another language, and checked anew."""
@@ -193,7 +209,7 @@ def _left_out(kind: QuestionType, style: AnswerStyle) -> list[str]:
 
 
 def weighed(
-    model: LLM | None, result: SearchResult, degraded: list[str]
+    model: LLM | None, statement: Statement, result: SearchResult, degraded: list[str]
 ) -> tuple[list[Sentence], tuple[Table, ...], Usage]:
     """The verdict on a statement with its tables; without a model a note that it needs one."""
     if model is None:
@@ -202,8 +218,9 @@ def weighed(
         )
         return [], (), Usage()
     reply = Reply()
+    papers = [hit.paper for hit in result.hits]
     try:
-        found = stances(model, result.query, [hit.paper for hit in result.hits], reply)
+        found = _stances_of_most(model, statement.text, papers, reply)
     except LLMError as error:
         degraded.append(f"There is no verdict: {error}")
         return [], (), reply.usage
@@ -214,3 +231,16 @@ def weighed(
     where = [located(e.n, e.quote, result.hits[e.n - 1].paper) for e in sentence.evidence]
     sentence = replace(sentence, evidence=tuple(where))
     return [sentence], tables(found, result.hits), reply.usage
+
+
+def _stances_of_most(
+    model: LLM, statement: str, papers: Sequence[Paper], reply: Reply
+) -> list[Stance]:
+    """The stances of as many of the first papers as the model reads at once."""
+    while True:
+        try:
+            return stances(model, statement, papers, reply)
+        except LLMTooLong:
+            if len(papers) < 2:
+                raise
+            papers = papers[: len(papers) // 2]

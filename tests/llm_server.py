@@ -34,6 +34,7 @@ class Reply:
     usage: bool = True
     refuses: tuple[str, ...] = ()  # fields of a request that this server answers with HTTP 400
     seconds_a_piece: float = 0.0
+    error: str = ""  # what it says with an error status
     tool: str = ""  # the tool that it calls
 
 
@@ -55,10 +56,11 @@ def sentence(text: str, *quotes: tuple[int, str], citations: list[int] | None = 
 class LLMServer:
     """Context manager around the server; `requests` holds the bodies that came."""
 
-    def __init__(self, script: list[Reply], *, dimension: int = 8) -> None:
+    def __init__(self, script: list[Reply], *, dimension: int = 8, embeds: bool = True) -> None:
         self.script = script
         self.requests: list[dict[str, Any]] = []
         self.dimension = dimension
+        self.embeds = embeds  # whether it has the address /embeddings
         self.paths: list[str] = []
         self.lock = threading.Lock()
         self.at_once = self.most_at_once = 0
@@ -105,7 +107,10 @@ class LLMServer:
                 outer.requests.append(body)
                 outer.paths.append(self.path)
                 if self.path.endswith("/embeddings"):
-                    self._embeddings(body)
+                    if outer.embeds:
+                        self._embeddings(body)
+                    else:
+                        self._whole(404, {"error": {"message": "no such address"}}, {})
                     return
                 reply = outer.reply_to(body)
                 with outer.lock:
@@ -125,7 +130,12 @@ class LLMServer:
                 elif reply.status != 200:
                     self._whole(
                         reply.status,
-                        {"error": {"message": f"scripted {reply.status}", "type": "x"}},
+                        {
+                            "error": {
+                                "message": reply.error or f"scripted {reply.status}",
+                                "type": "x",
+                            }
+                        },
                         reply.headers,
                     )
                 elif self.path.endswith("/rerank"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -295,3 +296,25 @@ def test_an_added_file_is_read_quoted_and_forgotten(
     assert "your file &lt;b&gt;dust&lt;/b&gt;.pdf" in html and name not in html
     test.file_uploader[0].set_value([]).run()
     assert "Quoted word for word" not in words(test)
+
+
+def test_a_question_with_quote_only_opens_no_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = build_small_index(tmp_path)
+    tried: list[object] = []
+
+    def refuse(_: socket.socket, address: object) -> None:
+        tried.append(address)
+        raise OSError("no network in this test")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setenv("WAYFINDER_LLM_BASE_URL", "http://127.0.0.1:9/v1")
+    monkeypatch.setenv("WAYFINDER_RERANKER", "http://127.0.0.1:9/rerank")
+    monkeypatch.setenv("WAYFINDER_SIMBAD", "1")
+    test = opened(index, monkeypatch)
+    next(t for t in test.toggle if t.label.startswith("Quote only")).set_value(True)
+    test.text_input(key="question").set_value("Do magnetars explain all bursts of SDSS J1234+5678?")
+    test.button[0].click().run()
+    assert "Quoted word for word" in words(test)
+    assert tried == []

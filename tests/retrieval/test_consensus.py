@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from app.show import answer_page
+from indexer.errors import QueryError
 from indexer.records import Paper
 from indexer.store import Index
 from retrieval import ask
@@ -106,3 +108,25 @@ def test_without_a_model_there_is_no_verdict_and_that_is_said(small_index: Index
     answer = ask(small_index, QUESTION, offline=True)
     assert answer.sentences
     assert any("A verdict needs a language model" in note for note in answer.degraded)
+
+
+def test_the_statement_is_made_of_the_question_shown_and_corrected(small_index: Index) -> None:
+    with LLMServer([Reply("")]) as server:
+        model = LLM(server.config())
+        made = ask(small_index, "Do jets suppress star formation?", llm=model)
+        own = ask(
+            small_index, "jets and star formation", llm=model, statement="Jets quench nothing"
+        )
+        judged = [b["messages"][1]["content"] for b in server.requests]
+    assert (made.statement, made.statement_by) == ("jets suppress star formation", "rules")
+    assert (own.statement, own.statement_by, own.kind) == (
+        "Jets quench nothing",
+        "user",
+        "consensus",
+    )
+    for statement in (made.statement, own.statement):
+        assert any(f"STATEMENT\n{statement}\n" in user for user in judged)
+    assert answer_row(made)["statement"] == {"text": made.statement, "by": "rules"}
+    assert f"Statement judged (--statement corrects it): {made.statement}" in answer_page(made)
+    with pytest.raises(QueryError, match="statement is empty"):
+        ask(small_index, "jets", statement=" ", offline=True)

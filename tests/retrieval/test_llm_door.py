@@ -26,9 +26,9 @@ from retrieval.errors import LLMBudgetExceeded
 from retrieval.langchain import WayfinderLangChainRetriever
 from retrieval.llm import LLM, Reply
 from retrieval.llm_check import check
-from retrieval.records import Usage
+from retrieval.records import SearchSettings, Usage
 from retrieval.search import search
-from tests.llm_server import KEY, LLMServer
+from tests.llm_server import KEY, LLMServer, sentence
 from tests.llm_server import Reply as Scripted
 
 SCHEMA = {"type": "object", "properties": {}, "additionalProperties": False, "required": []}
@@ -210,15 +210,16 @@ def test_check_says_what_works(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     with LLMServer([good]) as server:
         assert {p.name: p.works for p in check(LLM(server.config()))} == dict.fromkeys(
-            ("replies", "streams", "counts tokens", "says when it ends", "structured output", "cited sentences", "tool calls"), True
+            ("replies", "streams", "counts tokens", "says when it ends", "structured output", "cited sentences", "tool calls", "embeddings"), True
         )  # fmt: skip
     poor = Scripted("no", usage=False, refuses=("response_format", "tools", "stream_options"))
-    with LLMServer([poor]) as server:
+    with LLMServer([poor], embeds=False) as server:
         found = {p.name: p.works for p in check(LLM(server.config()))}
         monkeypatch.setenv("WAYFINDER_LLM_BASE_URL", server.base_url)
         run = CliRunner().invoke(commands(), ["llm", "check", "--json"])
     assert [name for name, works in found.items() if works] == ["replies", "says when it ends"]
     rows = [json.loads(line) for line in run.stdout.splitlines()]
+    assert "the index's own encoder" in rows[-1]["detail"]
     assert [row["name"] for row in rows if row["works"]] == ["replies", "says when it ends"]
     monkeypatch.setenv("WAYFINDER_LLM_BASE_URL", "http://127.0.0.1:9/v1")
     gone = CliRunner().invoke(commands(), ["llm", "check"])
@@ -232,3 +233,44 @@ def test_langchain_gets_the_same_papers(small_index: Index) -> None:
     assert [d.id for d in documents] == [hit.paper.id for hit in hits]
     assert documents[0].page_content == hits[0].paper.text()
     assert documents[0].metadata["year"] == hits[0].paper.year
+
+
+class Short(LLMServer):
+    """Reads three papers at most, and says so as OpenAI's server and vLLM do."""
+
+    def reply_to(self, body: dict[str, Any]) -> Scripted:
+        user = body["messages"][1]["content"]
+        if user.count("PAPER ") > 3:
+            return Scripted(status=400, error="This model's maximum context length is 4096 tokens.")
+        title = re.search(r"PAPER 1:[^\n]*\nTitle: ([^\n]+)", user)
+        return Scripted(sentence(f"{title[1]}.", (1, title[1])) if title else "{}")
+
+
+def test_papers_too_long_for_the_model_are_read_in_part_and_that_is_said(
+    small_index: Index,
+) -> None:
+    with Short([]) as server:
+        model = LLM(server.config())
+        answer = ask(small_index, "How do jets suppress star formation?", llm=model)
+        assert len(server.requests) <= 5
+        read = answer.degraded
+    assert answer.mode == "synthesised" and answer.sentences[0].supported
+    assert any("too long for 'toy-1': it read the first 2" in note for note in read)
+    with LLMServer([Scripted(status=400, error="unknown field x")]) as server:
+        quoted = ask(small_index, "How do jets suppress star formation?", llm=LLM(server.config()))
+    assert quoted.mode == "extractive", "another refusal is no reason to ask with fewer papers"
+
+
+def test_reranking_and_hyde_are_paid_by_the_session_that_asks(
+    small_index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with LLMServer([Scripted("[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]")]) as server:
+        monkeypatch.setenv("WAYFINDER_RERANKER", "llm")
+        monkeypatch.setenv("WAYFINDER_LLM_BASE_URL", server.base_url)
+        mine = LLM(server.config())
+        search(small_index, "jets", SearchSettings(hyde=True, rerank=True), llm=mine)
+        assert mine.budget.spent_tokens == 240
+        broke = LLM(replace(server.config(), session_tokens=10))
+        found = search(small_index, "jets", SearchSettings(hyde=True, rerank=True), llm=broke)
+        assert len(server.requests) == 2
+    assert sum("This session has used 0 of its 10 tokens" in note for note in found.degraded) == 2

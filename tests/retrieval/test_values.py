@@ -58,9 +58,28 @@ def test_values_are_read_with_errors_and_units(
 def test_an_answer_to_a_question_for_values_has_their_table(small_index: Index) -> None:
     answer = ask(small_index, "What is the Hubble constant from the distance scale?", offline=True)
     (table,) = answer.tables
+    assert {row[table.columns.index("whose")] for row in table.rows} == {"own"}
     assert [row[:6] for row in table.rows] == [
         (2005.5, "Lopez", 72.0, None, None, "km/s/Mpc"),
         (2025.44, "Müller & Novak", 67.8, 0.7, 0.7, "km/s/Mpc"),
     ]
     assert table.plot == ("date", "value")
     assert ask(small_index, "Why do jets form?", offline=True).tables == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "repeated"),
+    [
+        ("We find H0 = 73.04 +/- 1.04 km/s/Mpc.", [False]),
+        ("This is in tension with Planck's H0 = 67.4 +/- 0.5 km/s/Mpc.", [True]),
+        ("Planck Collaboration (2020) give H0 = 67.4 +/- 0.5 km/s/Mpc.", [True]),
+        ("Compared with the Planck value, we obtain H0 = 73.2 km/s/Mpc.", [False]),
+        ("We obtain H0 = 73.2 km/s/Mpc, in conflict with the Planck result of H0 = 67.4 km/s/Mpc.", [False, True]),
+        ("Riess et al. reported H0 = 73.0 km/s/Mpc.", [True]),
+        ("The Hubble constant is 67.8 +/- 0.7 km/s/Mpc.", [False]),
+        ("We adopt H0 = 70 km/s/Mpc.", [True]),
+    ],
+)  # fmt: skip
+def test_values_of_other_works_are_marked(text: str, repeated: list[bool]) -> None:
+    found = values_in(Paper(title="T", abstract=text), BY_NAME["H0"])
+    assert [value.repeated for value in found] == repeated
