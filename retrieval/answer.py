@@ -115,7 +115,7 @@ def ask(
         result = replace(result, hits=_newest_first(result.hits))
     if result.coverage is not None and result.coverage.level == "thinly":
         notes.append(result.coverage.reason)
-    told = presumed and nearest(presumed, [hit.paper for hit in result.hits])
+    told = nearest(presumed, [hit.paper for hit in result.hits]) if presumed else None
     writing = Writing(index, result, routed.kind, style or AnswerStyle(), checking, notes, on_event)
     judged = Statement(statement.strip(), "user") if statement else None
     answer = _written(writing, model, routed, judged)
