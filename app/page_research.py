@@ -65,8 +65,8 @@ def _asked(index: Index, settings: SearchSettings, *, offline: bool) -> None:
         )
         if st.form_submit_button("Make a plan", type="primary"):
             if question.strip():
-                prepare()
                 with st.spinner("Planning"):
+                    prepare()
                     llm = None if offline else visitors_llm()
                     plan = planned(index, question, settings, llm=llm, offline=offline)
                 st.session_state.researched = question.strip()

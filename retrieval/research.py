@@ -120,10 +120,11 @@ def resume(
 
 
 def prepare() -> None:
-    """Load what a run needs in the background: LlamaIndex takes seconds."""
-    threading.Thread(
-        target=importlib.import_module, args=("retrieval.research_workflow",), daemon=True
-    ).start()
+    """Load what a run needs: LlamaIndex takes seconds, once, better while a plan is made than in a run.
+
+    Not in a thread beside Streamlit, which parses pages: in Python 3.11 two threads that parse can disturb each other.
+    """
+    importlib.import_module("retrieval.research_workflow")
 
 
 def planned(
