@@ -80,7 +80,7 @@ def test_one_command_measures_everything_and_goes_on_from_kept_replies(
     text = path.read_text()
     assert "written by toy-1" in text and all(f"## {part}" in text for part in PARTS)
     assert KEY not in text + json.dumps(result)
-    assert again <= 1, "only the probe of tools is asked again"
+    assert again <= 2, "only the probes of tools and embeddings are asked again"
     assert read(tmp_path / "b")["used"]["cached"] > 0
 
 
