@@ -16,6 +16,7 @@ import typer
 
 from app import cli_llm, show
 from app.cli_facilities import facilities
+from app.cli_impact import impact
 from app.cli_index import index_app
 from app.terminal import JsonOption, QuietOption, index_directory, out, say
 from indexer.errors import QueryError, SourceError, WayfinderError
@@ -54,6 +55,7 @@ app = typer.Typer(
 app.add_typer(index_app, name="index")
 app.add_typer(cli_llm.app, name="llm")
 app.command()(facilities)
+app.command()(impact)
 
 IndexOption = Annotated[
     Path | None,

