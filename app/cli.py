@@ -16,6 +16,7 @@ import typer
 
 from app import cli_llm, cli_research, show
 from app.cli_facilities import facilities
+from app.cli_impact import impact
 from app.cli_index import index_app
 from app.cli_map import map_app
 from app.options import (
@@ -84,6 +85,7 @@ app.add_typer(index_app, name="index")
 app.add_typer(map_app, name="map")
 app.add_typer(cli_llm.app, name="llm")
 app.command()(facilities)
+app.command()(impact)
 
 
 @app.command()

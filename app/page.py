@@ -20,6 +20,7 @@ def main() -> None:
             st.Page("page_ask.py", title="Ask", default=True),
             st.Page("page_research.py", title="Deep research", url_path="research"),
             st.Page(_map, title="Map", url_path="map"),
+            st.Page(_impact, title="Impact", url_path="impact"),
         ],
         position="top",
     )
@@ -35,6 +36,12 @@ def _map() -> None:
     from app import map_page
 
     map_page.draw(open_index(), llm=visitors_llm())
+
+
+def _impact() -> None:
+    from app import impact_page
+
+    impact_page.page(open_index())
 
 
 if __name__ == "__main__":

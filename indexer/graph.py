@@ -68,6 +68,25 @@ class CitationGraph:
         rows, counts = np.unique(np.concatenate(found), return_counts=True)
         return rows, counts.astype(np.int64)
 
+    def edges(self, ids: npt.NDArray[np.void]) -> tuple[Rows, Rows]:
+        """Return (citing, cited), the rows of all pairs of which both are in the index, each pair once.
+
+        `ids` is the table of identifiers, (hash, row), sorted by hash.
+        """
+        start = np.searchsorted(ids["hash"], self._links["hash"], side="left")
+        n_found = np.searchsorted(ids["hash"], self._links["hash"], side="right") - start
+        citing = np.repeat(self._links["row"].astype(np.int64), n_found)
+        first = np.repeat(start - (np.cumsum(n_found) - n_found), n_found)
+        cited = ids["row"][first + np.arange(len(citing))].astype(np.int64)
+        n = int(ids["row"].max(initial=0)) + 1
+        pairs = np.unique(citing * n + cited)
+        return pairs // n, pairs % n
+
+    @property
+    def rows_with_references(self) -> Rows:
+        """The rows of papers whose references are known, ascending."""
+        return np.unique(self._links["row"]).astype(np.int64)
+
     def _rows(self, identifier: str) -> Rows:
         key = np.uint64(identifier_hash(_form(identifier)))
         start, end = (np.searchsorted(self._links["hash"], key, side=s) for s in ("left", "right"))

@@ -91,6 +91,11 @@ class Index:
         """The map, opened on first use; None where the index has none."""
         return read_landscape(self.path)
 
+    @cached_property
+    def citation_edges(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """(citing, cited): the rows of papers of this index that cite each other, as far as references are known."""
+        return self.graph.edges(self._ids)
+
     def row_of(self, identifier: str) -> int:
         """Return the row of the paper with that bibcode, arXiv id or DOI.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -94,9 +95,25 @@ class PaperTable(Sequence[Paper]):
             for values in batch.to_pylist():
                 yield _paper(values)
 
-    def column(self, name: str) -> list[Any]:
-        """One field of every paper, in order: quicker than the papers where only that is wanted."""
-        return [value for batch in self._batches for value in batch.column(name).to_pylist()]
+    def column(self, name: str, rows: npt.NDArray[np.integer] | None = None) -> list[Any]:
+        """One field of the papers at `rows`, in their order, or of all; the other fields are not read."""
+        column = pa.Table.from_batches(self._batches, schema=_SCHEMA).column(name)
+        return (column if rows is None else column.take(pa.array(rows))).to_pylist()
+
+    @cached_property
+    def first_category(self) -> npt.NDArray[np.int32]:
+        """The first category of each paper as a number, -1 where it has none; `(n_papers,)`."""
+        numbers: dict[str, int] = {}
+        found = np.full(len(self), -1, dtype=np.int32)
+        at = 0
+        for batch in self._batches:
+            lists = batch.column("categories")
+            starts = lists.offsets.to_numpy()
+            has = np.flatnonzero(np.diff(starts) > 0)
+            firsts = lists.values.take(pa.array(starts[has])).to_pylist()
+            found[at + has] = [numbers.setdefault(name, len(numbers)) for name in firsts]
+            at += batch.num_rows
+        return found
 
     def matching(self, kind: Literal["title", "journal"], value: str) -> npt.NDArray[np.bool_]:
         """Which papers have all words of `value` in the title, or the bibstem `value`; `(n,)` bool.

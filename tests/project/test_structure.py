@@ -32,6 +32,7 @@ OWNERS = {
     "bm25s": {"indexer/lexical.py"},
     "streamlit": {
         "app/page.py",
+        "app/impact_page.py",
         "app/map_page.py",
         "app/map_parts.py",
         "app/page_ask.py",
@@ -55,6 +56,7 @@ OWNERS = {
     "pypdfium2": {"indexer/document_pdf.py"},
     "py3langid": {"retrieval/language.py"},
     "sentencex": {"indexer/sentences.py"},
+    "vl_convert": {"app/charts.py"},
     "pylatexenc": {"indexer/clean.py"},
     "openTSNE": {"indexer/layout.py"},
     "sklearn": {"indexer/clusters.py", "eval/landscape.py"},
@@ -62,6 +64,7 @@ OWNERS = {
 IMPORT_NAMES = {
     "PyStemmer": "Stemmer",
     "openTSNE": "openTSNE",
+    "vl-convert-python": "vl_convert",
     "scikit-learn": "sklearn",
     "faiss-cpu": "faiss",
     "faiss-gpu": "faiss",
