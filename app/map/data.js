@@ -3,10 +3,11 @@
 const TYPES = { u8: Uint8Array, u16: Uint16Array, i32: Int32Array, u32: Uint32Array };
 
 /** Read the packed bytes: { header, columns by name, papers: a promise of [title, id] per point }. */
-export function unpack(bytes) {
+export function unpack(bytes, headerOnly = false) {
+  const headerBytes = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + headerBytes)));
+  if (headerOnly) return { header };
   const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
-  const headerBytes = new DataView(buffer).getUint32(0, true);
-  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, headerBytes)));
   const columns = {};
   for (const { name, type, start, length } of header.columns) {
     columns[name] = new TYPES[type](buffer, start, length);
