@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -133,16 +135,45 @@ def _terms(index: Index, sets: Sequence[Rows]) -> tuple[tuple[str, ...], tuple[s
 
 
 def facilities_named(index: Index, rows: Rows | None = None) -> dict[str, Rows]:
-    """The rows, among `rows`, of the papers that name each facility of the table; those named at all."""
+    """The rows, among `rows`, of the papers that name each facility of the table; those named at all.
+
+    A one-word name must be written as in the table ("fast" is not FAST), one of several words as one phrase.
+    """
     found = {}
+    texts = _Texts(index)
     for entry in facilities().entries:
-        named = [index.lexical.rows_with_all(name) for name in entry.names]
-        held = np.unique(np.concatenate(named)).astype(np.int64)
-        if rows is not None:
-            held = np.intersect1d(held, rows)
+        named = [np.zeros(0, dtype=np.int64)]
+        for name in entry.names:
+            held = index.lexical.rows_with_all(name).astype(np.int64)
+            if rows is not None:
+                held = np.intersect1d(held, rows)
+            named.append(texts.writing(name, held) if name.replace(" ", "").isalpha() else held)
+        held = np.unique(np.concatenate(named))
         if len(held):
             found[entry.name] = held
     return found
+
+
+class _Texts:
+    """Titles and abstracts as they are written, read when first asked for."""
+
+    def __init__(self, index: Index) -> None:
+        self._table = index.papers
+
+    @cached_property
+    def _columns(self) -> tuple[list[str], list[str]]:
+        return self._table.column("title"), self._table.column("abstract")
+
+    def writing(self, name: str, rows: Rows) -> Rows:
+        """Those of the rows whose paper has the word with these capitals, or the words side by side."""
+        if not len(rows):
+            return rows
+        titles, abstracts = self._columns
+        words = r"\s+".join(map(re.escape, name.split()))
+        anyhow = re.IGNORECASE if " " in name else re.NOFLAG
+        pattern = re.compile(rf"(?<![A-Za-z]){words}(?![a-z])", anyhow)
+        kept = [r for r in rows.tolist() if pattern.search(titles[r]) or pattern.search(abstracts[r] or "")]  # fmt: skip
+        return np.array(kept, dtype=np.int64)
 
 
 def _facilities(

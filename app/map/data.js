@@ -3,10 +3,11 @@
 const TYPES = { u8: Uint8Array, u16: Uint16Array, i32: Int32Array, u32: Uint32Array };
 
 /** Read the packed bytes: { header, columns by name, papers: a promise of [title, id] per point }. */
-export function unpack(bytes) {
+export function unpack(bytes, headerOnly = false) {
+  const headerBytes = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + headerBytes)));
+  if (headerOnly) return { header };
   const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
-  const headerBytes = new DataView(buffer).getUint32(0, true);
-  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, headerBytes)));
   const columns = {};
   for (const { name, type, start, length } of header.columns) {
     columns[name] = new TYPES[type](buffer, start, length);
@@ -30,13 +31,13 @@ export function unit(column) {
 }
 
 const GREY = { light: '#b9bcc2', dark: '#565c66' };
-// Cividis (Nuñez et al. 2018), for the colour-blind, without its end that the ground hides.
-const CIVIDIS = ['#00224e', '#123570', '#3b496c', '#575d6d', '#707173', '#8a8678', '#a59c74', '#c3b369', '#e1cc55', '#fee838'];
+// Viridis, even for the colour-blind, without its end that the ground hides.
+const VIRIDIS = ['#440154', '#482475', '#414487', '#355f8d', '#2a788e', '#21918c', '#22a884', '#44bf70', '#7ad151', '#bddf26', '#fde725'];
 const DIVERGING = ['#2166ac', '#4393c3', '#7fb6d6', '#a9bfca', '#b9b4ae', '#d5b08a', '#e59a54', '#d9761c', '#b35806'];
 const BINS = 9;
 
 function ramp(theme) {
-  return theme === 'dark' ? CIVIDIS.slice(1) : CIVIDIS.slice(0, 9);
+  return theme === 'dark' ? VIRIDIS.slice(2) : VIRIDIS.slice(0, 9);
 }
 
 /** How to colour by `by`: { z: category of each point, colours, legend: [[colour, text]] }. */

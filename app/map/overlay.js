@@ -13,7 +13,7 @@ export function drawOverlay(canvas, { regions, marks, gaps, polygon, at, zoom, c
     canvas.width = Math.round(width * ratio);
     canvas.height = Math.round(height * ratio);
   }
-  const pen = canvas.getContext('2d');
+  const pen = canvas.getContext('2d', { willReadFrequently: true }); // drawn by the processor, as text is
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   pen.clearRect(0, 0, width, height);
   const inside = ([x, y]) => x > -20 && y > -20 && x < width + 20 && y < height + 20;

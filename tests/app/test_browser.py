@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,13 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def address(small_index_dir: Path) -> Iterator[str]:
     """The page served on a free port by the command that people use."""
+    with served(small_index_dir) as url:
+        yield url
+
+
+@contextmanager
+def served(directory: Path) -> Iterator[str]:
+    """The address of an index served until the block ends."""
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
@@ -41,7 +49,7 @@ def address(small_index_dir: Path) -> Iterator[str]:
         "--port",
         str(port),
         "--index",
-        str(small_index_dir),
+        str(directory),
     ]
     environment = {
         k: v for k, v in os.environ.items() if not k.startswith(("WAYFINDER_LLM", "OPENAI"))
@@ -60,9 +68,11 @@ def address(small_index_dir: Path) -> Iterator[str]:
             break
         except OSError:
             time.sleep(0.5)
-    yield url
-    os.killpg(server.pid, 15)
-    server.wait()
+    try:
+        yield url
+    finally:
+        os.killpg(server.pid, 15)
+        server.wait()
 
 
 @pytest.fixture
@@ -141,3 +151,40 @@ def test_two_visitors_do_not_meet(address: str, page) -> None:
     other.wait_for_selector("text=For example")
     assert other.get_by_placeholder("Ask in plain words, or paste an abstract").input_value() == ""
     assert other.locator(".wf-paper").count() == 0
+
+
+WEBGL = "--no-sandbox --disable-gpu --enable-unsafe-swiftshader --disable-quic --no-first-run --disable-background-networking"
+
+
+def test_the_map_is_drawn_and_a_lasso_takes_papers(tmp_path: Path) -> None:
+    from playwright.sync_api import sync_playwright
+
+    from tests.topics import build_topic_index
+
+    directory = build_topic_index(tmp_path)
+    with served(directory) as url, sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=str(CHROMIUM), args=WEBGL.split())
+        opened = browser.new_page(viewport={"width": 1280, "height": 1000}, color_scheme="dark")
+        opened.set_default_timeout(60_000)
+        elsewhere: list[str] = []
+        opened.on("request", lambda r: elsewhere.append(r.url) if "localhost" not in r.url and r.url.startswith("http") else None)  # fmt: skip
+        opened.goto(f"{url}/?map=1")
+        opened.wait_for_function("window.wayfinderMap && window.wayfinderMap.drawn")
+        stage = opened.locator(".wf-map-stage")
+        stage.scroll_into_view_if_needed()
+        box = stage.bounding_box()
+        at = opened.evaluate("(m => m.at(m.x[0], m.y[0]))(window.wayfinderMap)")
+        opened.mouse.move(box["x"] + at[0], box["y"] + at[1])
+        opened.wait_for_selector(".wf-map-card:not([hidden])")
+        assert "part" in opened.locator(".wf-map-card b").inner_text()
+        opened.locator(".wf-map-by").select_option("year")
+        opened.locator(".wf-map-box").click()
+        opened.mouse.move(box["x"] + 5, box["y"] + 5)
+        opened.mouse.down()
+        opened.mouse.move(box["x"] + box["width"] - 5, box["y"] + box["height"] - 5, steps=4)
+        opened.mouse.up()
+        opened.wait_for_selector("text=120 papers taken (the whole map)")
+        ARTIFACTS.mkdir(exist_ok=True)
+        opened.screenshot(path=ARTIFACTS / "map.png")
+        assert elsewhere == []
+        browser.close()
