@@ -68,9 +68,10 @@ def company_chart(found: Impact) -> Spec:
     axis = {"type": "nominal", "sort": names, "title": None}
     return {
         **_base(f"Used together with {found.name}: papers that used both", rows),
+        "height": {"step": 22},
         "encoding": {"x": {"field": "a", **axis}, "y": {"field": "b", **axis}},
         "layer": [
-            {"mark": "rect", "encoding": {"color": {"field": "papers", "type": "quantitative", "scale": {"scheme": "blues"}, "legend": None}}},
+            {"mark": "rect", "encoding": {"color": {"field": "papers", "type": "quantitative", "scale": {"type": "sqrt", "range": ["#f4f8fc", "#7fb2dd"]}, "legend": None}}},
             {"mark": {"type": "text", "fontSize": 10, "color": "black"}, "encoding": {"text": {"field": "papers", "type": "quantitative"}}},
         ],
     }  # fmt: skip
@@ -108,5 +109,6 @@ def _base(title: str, rows: list[dict[str, Any]]) -> Spec:
         "title": {"text": title, "anchor": "start", "fontWeight": "normal"},
         "width": 560,
         "height": 260,
+        "padding": {"left": 5, "right": 20, "top": 12, "bottom": 5},
         "data": {"values": rows},
     }

@@ -70,7 +70,7 @@ def numbers(found: Impact) -> list[tuple[str, str]]:
         ("first paper that used it", _known(found.first_paper_year)),
         ("median years from first data to paper", _known(found.median_age)),
         ("growth", _interval(growth.ratio, growth.low, growth.high) + f" ({growth.late[0]}–{growth.late[1]} against {growth.early[0]}–{growth.early[1]})"),
-        ("citations", f"{_known(cited.total)} (known for {cited.n_known:,} papers, unknown for {cited.n_unknown:,})"),
+        ("citations", f"{'unknown' if cited.total is None else f'{cited.total:,}'} (known for {cited.n_known:,} papers, unknown for {cited.n_unknown:,})"),
         ("median citations", _known(cited.median)),
         ("h-index", _known(cited.h_index)),
         ("citations against papers of the same year and category", _interval(cited.ratio, cited.ratio_low, cited.ratio_high)),
@@ -98,9 +98,8 @@ def _why_unknown(n: int, covered: float | None) -> str:
 
 
 def _known(value: float | int | None) -> str:
-    if value is None:
-        return "unknown"
-    return f"{value:,.1f}".removesuffix(".0") if isinstance(value, float) else f"{value:,}" if value > 2200 else str(value)  # fmt: skip
+    """A small number or a year; a half keeps its digit."""
+    return "unknown" if value is None else f"{value:g}"
 
 
 def _interval(value: float | None, low: float | None, high: float | None) -> str:

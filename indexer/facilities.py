@@ -131,15 +131,23 @@ def _judged(
             scores.setdefault(one.entry, []).append(
                 (_score(table, sentences[i], one, inside, text), sentences[i])
             )
-    found = {}
-    for entry, of_entry in scores.items():
-        best, shown = max(of_entry, key=lambda pair: pair[0])
-        n_sentences = len({sentence.start for _, sentence in of_entry})
-        often = usage.OFTEN if n_sentences > 2 and best > usage.NAME_OF_OBJECT / 2 else 0.0
-        status: Status = "used" if best + often > 0 else "mentioned"
-        name = table.entries[entry].name
-        found[name] = Evidence(name, status, shown.text)
-    return found
+    verdicts = {entry: _verdict(of_entry) for entry, of_entry in scores.items()}
+    is_clear = max((score for score, _ in verdicts.values()), default=0.0) >= usage.CLEAR
+    least = 0.0 if is_clear or table is method_table() else usage.DOUBTFUL
+    return {
+        table.entries[entry].name: Evidence(
+            table.entries[entry].name, "used" if score > least else "mentioned", sentence
+        )
+        for entry, (score, sentence) in verdicts.items()
+    }
+
+
+def _verdict(of_entry: Sequence[tuple[float, _Sentence]]) -> tuple[float, str]:
+    """The highest score, raised where many sentences name the entry, and the sentence that has it."""
+    best, shown = max(of_entry, key=lambda pair: pair[0])
+    n_sentences = len({sentence.start for _, sentence in of_entry})
+    often = usage.OFTEN if n_sentences > 2 and best > usage.NAME_OF_OBJECT / 2 else 0.0
+    return best + often, shown.text
 
 
 def _score(

@@ -16,7 +16,7 @@ Place = Literal["title", "background", "body", "method"]
 _DATA = (
     r"(?:data(?:set|base)?s?|observations?|imag(?:es|ing|ery)|mosaics?|spectra|spectrum|spectr\w+|photometr\w+|light[- ]?curves?|"
     r"catalog(?:ue)?s?|astrometr\w+|parallax\w*|proper motions?|distances|measurements?|maps?|archiv\w+|cubes?|visibilit\w+|"
-    r"polarimetr\w+|exposures?|detections?|monitoring|magnetograms?|time series|surveys?|fields?|samples?|likelihoods?|products?)"
+    r"polarimetr\w+|exposures?|detections?|monitoring|magnetograms?|time series|interferometr\w+|surveys?|fields?|samples?|likelihoods?|products?)"
 )
 _MAKING = (
     r"(?:present|report|us(?:e[sd]?|ing)\b|analy[sz]|obtain|observ|combin|exploit|employ|utili[sz]|stud(?:y|ied)|investigat|examin|perform|conduct|"
@@ -61,8 +61,10 @@ RULES = (
     _rule(0.7, r"§(?:[ /-][\w./-]+){0,3} (?:GTO|GO|Cycle|Large Program(?:me)?|Treasury|Legacy|Early Release|DR\d|Data Release|Director)"),
     # mentioned: ahead of its data
     _rule(-4.5, rf"\b{_AHEAD}\b{_SPAN}{{0,80}}§"),
+    _rule(-1.5, r"§[^.;]{0,60}\b(?:would|will)\b"),
+    _rule(-2.0, rf"\b(?:can|could|may),? (?:in principle,? )?(?:be )?(?:probe|detect|observe|constrain|test|measure|resolve|reach|see)\w*\b{_SPAN}{{0,160}}§"),
     _rule(-2.0, r"\b(?:looking (?:ahead|forward)|in the (?:near )?future|coming (?:years|decades?)|next (?:decade|generation))\b"),
-    _rule(-1.5, rf"\b(?:interest|relevan\w+|diagnostics?|useful|valuable|suitable|ideal|promising|important|benchmarks?|resource|critical|guid\w+|inform\w*|implications?) (?:\w+ )?(?:for|to)\b{_SPAN}{{0,60}}§"),
+    _rule(-1.5, rf"\b(?:interest|relevan\w+|diagnostics?|useful|valuable|suitable|ideal|promising|important|benchmarks?|resource|critical|guid\w+|inform\w*|implications?) (?:\w+ ){{0,4}}?(?:for|to)\b{_SPAN}{{0,60}}§"),
     _rule(-1.5, r"§(?:['’]s)?(?:[ -][\w-]+){0,2} (?:sensitivity|performance|design|requirements?|band|window|noise)\b"),
     _rule(-2.0, rf"§{_SPAN}{{0,40}}\b(?:{_AHEAD})\b"),
     _rule(-3.0, r"§(?:['’]s)?(?: (?:\w+|[/&,]|¤)){0,5}? (?:will|would|promises?|could|should|might|(?-i:may)|is poised|are poised|can)\b"),
@@ -72,19 +74,21 @@ RULES = (
     _rule(-3.0, rf"\b(?:era|advent|launch|age) of\b{_SPAN}{{0,90}}§"),
     _rule(-1.5, rf"\b(?:interpret\w*|explain\w*|understand\w*|reproduc\w*|account for)\b{_SPAN}{{0,40}}§"),
     _rule(-3.0, r"§(?: [\w-]+)?-like\b|§[ -](?:era|like|class|type|quality|detectable)\b|\b(?:pre|post)-§"),
-    _rule(-2.5, rf"\b(?:in preparation (?:for|of)|prepar\w+ (?:for|to)|complement\w* (?:to|by|for)|synerg\w+|pav\w+ the way|precursors? (?:to|of|for)|optimi[sz]\w+ for|follow-?up (?:\w+ )?with|motivat\w+ (?:by|for))\b{_SPAN}{{0,110}}§"),
+    _rule(-2.5, rf"\b(?:in preparation (?:for|of)|prepar\w+ (?:for|to)|complement\w* (?:to|by|for)|synerg\w+|pav\w+ the way|precursors? (?:to|of|for)|optimi[sz]\w+ for|follow-?up (?:\w+ )?with)\b{_SPAN}{{0,110}}§"),
+    _rule(-2.5, r"\bmotivat\w+ (?:by|for)\b[^.;:,§]{0,110}§"),
     _rule(-2.0, rf"\b(?:mock|simulat\w+|synthetic|hypothetical|forecast\w*)\b{_SPAN}{{0,80}}§"),
     # mentioned: what others found
     _rule(-3.0, rf"\b(?:previous(?:ly)?|earlier|past|prior|older|literature|known from|historical)\b{_SPAN}{{0,50}}§"),
-    _rule(-2.0, rf"\b(?:consistent|agree\w*|align\w*|compatible|compare[ds]?|comparable|comparison|tension|contrast|similar|unlike|compete\w*|competitive|accord\w*|conflict|match\w*|satisf\w+|reproduce\w*|explain\w*|account for|interpret\w*|in line|favou?red|preferred|allowed|excluded|ruled out|viable|bounds?|limits)\b(?: [\w-]+){{0,4}}? (?:with|to|by|of|from|the|than)\b{_SPAN}{{0,45}}§"),
+    _rule(-2.0, rf"\b(?:consisten\w*|agree\w*|align\w*|compatib\w*|compare[ds]?|comparable|comparison|tension|contrast|similar|unlike|compete\w*|competitive|accord\w*|conflict|match\w*|satisf\w+|reproduce\w*|explain\w*|account for|interpret\w*|in line|favou?red|preferred|allowed|excluded|ruled out|viable|bounds?|limits)\b(?: [\w-]+){{0,4}}? (?:with|to|by|of|from|than)\b{_SPAN}{{0,80}}§"),
+    _rule(-2.0, rf"\b(?:match|satisf|reproduc|explain|alleviat|favou?r)\w* (?:\w+ )?(?:the|both|any|all)\b{_SPAN}{{0,45}}§"),
     _rule(-1.5, rf"\b(?:discovered|detected|found|reported|revealed|uncovered|observed|announced|claimed|suggested|inferred|hinted|set|imposed|seen|shown|probed|identified|measured|released|constrained) (?:\w+ )?(?:by|in)\b (?:the )?{_SPAN}{{0,30}}§"),
     _rule(-1.0, rf"\b(?:discover(?:y|ies)|detections?|observations?|measurements?|results?|hints?|evidence|reports?|findings?) (?:\w+ )?by\b{_SPAN}{{0,30}}§"),
     _rule(-2.0, r"§(?:['’]s)?(?: (?!that|which|were|was)(?:[\w/&,-]+|¤|\(\w+\))){0,5}? (?:has|have)(?: \w+)? (?:\w+ed|shown|found|seen|been|made|begun|given|led|brought)\b"),
     _rule(-2.0, rf"\b(?:than|compared (?:to|with)|unlike)\b{_SPAN}{{0,110}}§"),
-    _rule(-1.5, rf"\b(?:forecast|predict|expect|anticipate)\w*\b{_SPAN}{{0,110}}§"),
+    _rule(-1.5, rf"\b(?:forecast|predict|expect|anticipate)\w*\b{_SPAN}{{0,200}}§"),
     _rule(-1.0, rf"\b(?:recent(?:ly)?|latest)\b{_SPAN}{{0,50}}§"),
     _rule(-2.0, r"\b(?:in (?:the )?light of|motivated by|inspired by|such as|eg,?|e\.?g,?|unlike|since|beyond|surpass\w*|than|like)\b (?:the |those )?(?:\w+ ){0,3}?§"),
-    _rule(-1.5, r"§(?:[- ](?:[\w-]+|¤)){0,2}[- ](?:results?|bounds?|limits?|constraints?|values?|best[- ]fit|discover(?:y|ies)|missions?|collaboration|defined|based catalogs|tension|cosmology)\b"),
+    _rule(-1.5, r"§(?:[- ](?:[\w-]+|¤)){0,2}[- ](?:results?|bounds?|limits?|constraints?|values?|best[- ]fit|discover(?:y|ies)|missions?|collaboration|defined|based catalogs|tension|cosmology|baseline|[ΛL]CDM)\b"),
     _rule(-1.0, r"\b(?:despite|although|while|whereas|however)\b[^,;]{0,60}§"),
 )  # fmt: skip
 PLACE: dict[Place, float] = {
@@ -94,6 +98,7 @@ PLACE: dict[Place, float] = {
     "method": 1.0,
 }  # where the sentence stands
 NAME_OF_OBJECT = -10.0  # of a name that is part of an object's name
+CLEAR, DOUBTFUL = 1.5, 0.8  # where nothing is clearly used, what is doubtful is not either
 OFTEN = 0.8  # of a name that stands in three sentences or more
 # Of titles only: a paper whose title looks ahead to a facility is about it.
 TITLE_RULES = (

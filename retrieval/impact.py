@@ -28,6 +28,7 @@ Rows = npt.NDArray[np.int64]
 N_TOGETHER = 12
 GROWTH_YEARS = 3
 MOST_COMPARED = 8
+Z95 = 1.959964  # of the normal distribution, 95 % two-sided
 
 
 @dataclass(frozen=True)
@@ -291,11 +292,10 @@ def _year(year: int, used: int, mentioned: int, papers: int, first: int | None) 
 
 
 def wilson(k: int, n: int) -> tuple[float, float]:
-    """Wilson's interval at 95 % of a share of `k` among `n`."""
-    from scipy.stats import binomtest
-
-    interval = binomtest(k, n).proportion_ci(method="wilson")
-    return float(interval.low), float(interval.high)
+    """Wilson's interval at 95 % of a share of `k` among `n` (Wilson 1927, JASA 22, 209)."""
+    middle = (k + Z95 * Z95 / 2) / (n + Z95 * Z95)
+    half = Z95 / (n + Z95 * Z95) * math.sqrt(k * (n - k) / n + Z95 * Z95 / 4)
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _growth(years: Sequence[Year], as_of_year: int) -> Growth:
@@ -307,7 +307,7 @@ def _growth(years: Sequence[Year], as_of_year: int) -> Growth:
     if not (k1 and k2):
         return Growth(None, None, None, late, early)
     ratio = (k1 / n1) / (k2 / n2)
-    spread = 1.96 * math.sqrt(1 / k1 - 1 / n1 + 1 / k2 - 1 / n2)
+    spread = Z95 * math.sqrt(1 / k1 - 1 / n1 + 1 / k2 - 1 / n2)
     return Growth(ratio, ratio * math.exp(-spread), ratio * math.exp(spread), late, early)
 
 

@@ -136,15 +136,17 @@ def terms_of(index: Index, rows: Rows) -> Terms:
         return Terms()
     of_paper = [title_terms(title) for title in index.papers.column("title", newest)]
     counts = Counter(term for terms in of_paper for term in terms)
-    common = tuple((t, n) for t, n in counts.most_common(N_TERMS) if n >= FEWEST_WITH_TERM)
+    often = [term for term, n in counts.items() if n >= FEWEST_WITH_TERM]
+    common = tuple((t, counts[t]) for t in sorted(often, key=lambda t: (-counts[t], t))[:N_TERMS])
     years = np.asarray(index.year)[newest]
     split = _split_year(years)
     if len(newest) < FEWEST_PAPERS or split is None:
         return Terms(common)
     late = years >= split
     changed = _changed(of_paper, late, counts, newest)
-    gained = sorted((t for t in changed if t.z >= LEAST_Z), key=lambda t: -t.z)
-    lost = sorted((t for t in changed if t.z <= -LEAST_Z), key=lambda t: t.z)
+    changed.sort(key=lambda t: (-abs(t.z), -len(t.text.split()), t.text))
+    gained = [t for t in changed if t.z >= LEAST_Z]
+    lost = [t for t in changed if t.z <= -LEAST_Z]
     return Terms(
         common, _without_parts(gained), _without_parts(lost), split,
         int((~late).sum()), int(late.sum()),

@@ -16,7 +16,7 @@ from app.impact_report import report
 from indexer.build import build_index
 from indexer.errors import IndexMissing, PaperNotFound, QueryError
 from indexer.store import Index, open_index
-from retrieval.impact import Scope, compare, impact, known_names, on_map
+from retrieval.impact import Scope, compare, impact, known_names, on_map, wilson
 from retrieval.impact_rows import CSV_COLUMNS, impact_row
 from retrieval.impact_terms import title_terms
 from tests.encoders import HashEncoder
@@ -66,10 +66,17 @@ def test_papers_and_shares_a_year(index: Index) -> None:
         (2023, 1, 0, 4), (2024, 2, 0, 4), (2025, 3, 1, 4),
     ]  # fmt: skip
     assert found.years[0].share == 0.25
-    # Wilson's interval of 1 in 4, from its closed form with z = 1.96
     assert (found.years[0].low, found.years[0].high) == pytest.approx((0.0456, 0.6994), abs=2e-4)
     assert [y.since_first for y in found.years] == [1, 2, 3]
     assert (found.first_paper_year, found.median_age) == (2023, 2.5)
+
+
+@pytest.mark.parametrize(("k", "n"), [(0, 1), (1, 1), (1, 4), (30, 12_226), (5_343, 5_343)])
+def test_wilsons_interval_is_scipys(k: int, n: int) -> None:
+    from scipy.stats import binomtest
+
+    theirs = binomtest(k, n).proportion_ci(method="wilson")
+    assert wilson(k, n) == pytest.approx((theirs.low, theirs.high), abs=1e-7)
 
 
 def test_citations_that_are_unknown_are_not_zero(index: Index) -> None:
