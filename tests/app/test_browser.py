@@ -104,7 +104,7 @@ def test_ask_by_keyboard_and_follow_a_citation(address: str, page) -> None:
     target = first.get_attribute("href")
     first.click()
     page.wait_for_function(
-        "id => { const r = document.getElementById(id).getBoundingClientRect(); return r.top >= 0 && r.top < innerHeight }",
+        "id => { const r = document.getElementById(id)?.getBoundingClientRect(); return r && r.top >= 0 && r.top < innerHeight }",
         arg=target[1:],
     )
     assert "q=How" in page.url
@@ -168,7 +168,7 @@ def test_the_map_is_drawn_and_a_lasso_takes_papers(tmp_path: Path) -> None:
         opened.set_default_timeout(60_000)
         elsewhere: list[str] = []
         opened.on("request", lambda r: elsewhere.append(r.url) if "localhost" not in r.url and r.url.startswith("http") else None)  # fmt: skip
-        opened.goto(f"{url}/?map=1")
+        opened.goto(f"{url}/map")
         opened.wait_for_function("window.wayfinderMap && window.wayfinderMap.drawn")
         stage = opened.locator(".wf-map-stage")
         stage.scroll_into_view_if_needed()
