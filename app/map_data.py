@@ -104,7 +104,7 @@ def _categories(index: Index, rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[
 
 def _facilities(index: Index, rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[Any], list[str]]:
     """The facility that each paper names, of the most named; of several the one that fewest papers name."""
-    by_name = facilities_named(index)
+    by_name = facilities_named(index, most=COLOURED)
     most = sorted(by_name, key=lambda name: (-len(by_name[name]), name))[:COLOURED]
     number = np.zeros(len(index.papers), dtype=np.int64)
     for place, name in enumerate(most, 1):

@@ -90,9 +90,9 @@ def _library(index: Index) -> Library | None:
 def _drawn(index: Index, landscape: Landscape, library: Library | None, llm: LLM | None) -> None:
     """The map, its marks and the set taken from it: what runs again at each lasso."""
     with st.container(horizontal=True):
-        show_answer = st.toggle("Papers of my question", value=True, key="map-answer")
-        show_library = library is not None and st.toggle("My library", value=True, key="map-mine")
-        show_gaps = st.toggle("Sparse regions", key="map-gaps")
+        show_answer = st.toggle("● Papers of my question", value=True, key="map-answer")
+        show_library = library is not None and st.toggle("◆ My library", value=True, key="map-mine")
+        show_gaps = st.toggle("◌ Sparse regions", key="map-gaps")
     answer: Answer | None = st.session_state.get("answer")
     marks = [
         *(_library_marks(library) if library is not None and show_library else ()),

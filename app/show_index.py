@@ -57,12 +57,19 @@ def status_row(index: Index) -> dict[str, Any]:
         "facilities_known": index.uses is not None,
         "years": {str(year): years[year] for year in sorted(years)},
         "year_unknown": unknown,
+        "map": _map(index),
         "bytes": {name: part["bytes"] for name, part in manifest.parts.items()},
         "earlier": [
             {"snapshot": k.snapshot, "created": k.created, "n_papers": k.n_papers, "bytes": _size(k.path)}
             for k in kept_snapshots(index.path)
         ],
     }  # fmt: skip
+
+
+def _map(index: Index) -> dict[str, int] | None:
+    """How many papers the map was laid out from, and how many were placed later; None without a map."""
+    found = index.landscape
+    return None if found is None else {"laid": found.n_laid, "placed": found.n_placed}
 
 
 def status_page(status: dict[str, Any]) -> str:
@@ -89,6 +96,13 @@ def status_page(status: dict[str, Any]) -> str:
         lines.append(
             f"  lacks     facilities and methods: `wayfinder index facilities {status['index']}` adds them"
         )
+    if status["map"] is None:
+        lines.append(
+            f"  lacks     a map: `wayfinder index map {status['index']}` makes one"
+        )
+    else:
+        laid, placed = status["map"]["laid"], status["map"]["placed"]
+        lines.append(f"  map       {laid:,} papers laid out, {placed:,} placed later")
     if years:
         lines.append(
             "  by decade " + ", ".join(f"{d}s {n:,}" for d, n in sorted(_by_decade(years).items()))

@@ -25,7 +25,7 @@ LISTS_PER_ROOT = 4  # inverted lists: 4 sqrt(n), FAISS's rule of thumb
 MOST_LISTS = 2048  # bounds the cost of finding a paper's list, which else grows with sqrt(n)
 TRAIN_PER_LIST = 40  # vectors of the training sample per list, FAISS's least without a warning
 PROBE_SHARE = 0.2  # of the lists, read for a question without filters
-COMPARED_EXACTLY = 20_000  # papers whose neighbours are all looked for in all others
+COMPARISONS = 20_000**2  # of vectors, up to which neighbours are looked for exactly
 NEIGHBOUR_PROBES = 0.05  # of the lists, read for a paper's neighbours
 SELF_TEST_QUESTIONS = 8
 SELF_TEST_K = 10
@@ -175,26 +175,42 @@ def neighbours(
     """Return the rows and cosines `(n, k)` of the papers nearest to each vector, best first.
 
     With `among`, its rows nearest to each of `vectors`; else rows of `vectors`, each without itself. Exact
-    for few papers, by inverted lists beyond COMPARED_EXACTLY. With fewer than `k` papers there are fewer columns.
+    for few comparisons, else by inverted lists. With fewer than `k` papers there are fewer columns.
     """
     known = _float32(vectors if among is None else among)
     asked = known if among is None else _float32(vectors)
-    index: Any = faiss.IndexFlatIP(known.shape[1])
-    if len(known) > COMPARED_EXACTLY:
-        n_lists = min(MOST_LISTS, round(LISTS_PER_ROOT * math.sqrt(len(known))))
-        lists = index
-        index = faiss.IndexIVFFlat(lists, known.shape[1], n_lists, faiss.METRIC_INNER_PRODUCT)
-        sample = np.linspace(0, len(known) - 1, min(len(known), TRAIN_PER_LIST * n_lists))
-        index.train(known[sample.astype(np.int64)])
-        index.nprobe = max(1, round(NEIGHBOUR_PROBES * n_lists))
-        index.own_fields = True
-        lists.this.disown()
-    index.add(known)
+    if len(asked) * len(known) <= COMPARISONS:
+        index: Any = faiss.IndexFlatIP(known.shape[1])
+        index.add(known)
+    else:
+        index = _lists_of(known)
     if among is not None:
-        cosines, rows = index.search(asked, min(k, len(known)))
-        return rows, cosines
+        return _nearest(index, asked, min(k, len(known)))
     k = min(k, len(known) - 1)
-    cosines, rows = index.search(asked, k + 1)
+    rows, cosines = _nearest(index, asked, k + 1)
     own = rows == np.arange(len(known))[:, None]
     own[~own.any(axis=1), -1] = True  # among papers with equal vectors a paper may miss itself
     return rows[~own].reshape(-1, k), cosines[~own].reshape(-1, k)
+
+
+def _lists_of(known: Floats) -> Any:
+    """An index of inverted lists over the vectors, of which NEIGHBOUR_PROBES are read."""
+    n_lists = min(MOST_LISTS, round(LISTS_PER_ROOT * math.sqrt(len(known))))
+    lists: Any = faiss.IndexFlatIP(known.shape[1])
+    index = faiss.IndexIVFFlat(lists, known.shape[1], n_lists, faiss.METRIC_INNER_PRODUCT)
+    sample = np.linspace(0, len(known) - 1, min(len(known), TRAIN_PER_LIST * n_lists))
+    index.train(known[sample.astype(np.int64)])
+    index.nprobe = max(1, round(NEIGHBOUR_PROBES * n_lists))
+    index.own_fields = True
+    lists.this.disown()
+    index.add(known)
+    return index
+
+
+def _nearest(index: Any, asked: Floats, k: int) -> tuple[Rows, Floats]:
+    cosines, rows = index.search(asked, k)
+    few = np.flatnonzero((rows < 0).any(axis=1))
+    if len(few):  # the lists read hold fewer: read all
+        index.nprobe = index.nlist
+        cosines[few], rows[few] = index.search(asked[few], k)
+    return rows, cosines

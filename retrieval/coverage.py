@@ -93,7 +93,7 @@ def coverage(
     return Coverage(
         "not",
         probability,
-        f"None of the {n_papers:,} papers in this index is close enough to the question to answer "
+        f"None of the {n_papers:,} papers searched is close enough to the question to answer "
         "from it: it may lie outside astronomy or outside this index.",
     )
 

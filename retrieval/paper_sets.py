@@ -134,24 +134,37 @@ def _terms(index: Index, sets: Sequence[Rows]) -> tuple[tuple[str, ...], tuple[s
     return first, second
 
 
-def facilities_named(index: Index, rows: Rows | None = None) -> dict[str, Rows]:
+def facilities_named(
+    index: Index, rows: Rows | None = None, *, most: int | None = None
+) -> dict[str, Rows]:
     """The rows, among `rows`, of the papers that name each facility of the table; those named at all.
 
+    `most` asks for those alone that most papers name, at least that many where so many are named.
     A one-word name must be written as in the table ("fast" is not FAST), one of several words as one phrase.
     """
-    found = {}
+    held = {
+        entry.name: {name: _holding(index, name, rows) for name in entry.names}
+        for entry in facilities().entries
+    }
+    order = sorted(held, key=lambda name: -sum(map(len, held[name].values())))
     texts = _Texts(index)
-    for entry in facilities().entries:
-        named = [np.zeros(0, dtype=np.int64)]
-        for name in entry.names:
-            held = index.lexical.rows_with_all(name).astype(np.int64)
-            if rows is not None:
-                held = np.intersect1d(held, rows)
-            named.append(texts.writing(name, held) if name.replace(" ", "").isalpha() else held)
-        held = np.unique(np.concatenate(named))
-        if len(held):
-            found[entry.name] = held
+    found: dict[str, Rows] = {}
+    for facility in order:
+        if most is not None and len(found) >= most:
+            least = sorted(map(len, found.values()))[-most]
+            if sum(map(len, held[facility].values())) <= least:
+                break
+        named = [texts.writing(name, at) for name, at in held[facility].items()]
+        written = np.unique(np.concatenate(named))
+        if len(written):
+            found[facility] = written
     return found
+
+
+def _holding(index: Index, name: str, rows: Rows | None) -> Rows:
+    """The rows of the papers that hold the words of a name, in whatever order and writing."""
+    held = index.lexical.rows_with_all(name).astype(np.int64)
+    return held if rows is None else np.intersect1d(held, rows)
 
 
 class _Texts:
@@ -165,8 +178,11 @@ class _Texts:
         return self._table.column("title"), self._table.column("abstract")
 
     def writing(self, name: str, rows: Rows) -> Rows:
-        """Those of the rows whose paper has the word with these capitals, or the words side by side."""
-        if not len(rows):
+        """Those of the rows whose paper has the word with these capitals, or the words side by side.
+
+        A name with digits or signs is one word of the index, in any writing: all rows.
+        """
+        if not len(rows) or not name.replace(" ", "").isalpha():
             return rows
         titles, abstracts = self._columns
         words = r"\s+".join(map(re.escape, name.split()))

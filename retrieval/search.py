@@ -95,6 +95,7 @@ def search(
         index, found, relevance, weights, first=pinned, extra=Extra(named=share)
     )
     clock.stage("ranking")
+    n_candidates = len(index.papers) if allowed is None else int(allowed.sum())
     return SearchResult(
         query=query,
         words=text,
@@ -107,13 +108,13 @@ def search(
         coverage=coverage(
             near,
             encoder=index.manifest.encoder,
-            n_papers=len(index.papers),
+            n_papers=n_candidates,
             named=_shares_of_best(found, relevance, named),
             by_authors=bool(meant.of("author", "first author", "paper")) and len(found.rows) > 0,
             last_year=int(index.manifest.as_of[:4]),
             since=max(filter(None, (meant.since, settings.filters.since)), default=None),
         ),
-        n_candidates=len(index.papers) if allowed is None else int(allowed.sum()),
+        n_candidates=n_candidates,
         n_papers=len(index.papers),
         degraded=tuple(degraded),
         seconds=clock.seconds,

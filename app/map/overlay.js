@@ -22,7 +22,9 @@ export function drawOverlay(canvas, { regions, marks, gaps, polygon, at, zoom, c
   const taken = [];
   for (const mark of marks.slice(0, MOST_MARKS)) {
     const place = at(mark.x, mark.y);
-    if (inside(place)) taken.push(drawMark(pen, place, mark, colours));
+    if (!inside(place)) continue;
+    const box = drawMark(pen, place, mark, colours);
+    if (mark.label) taken.push(box); // a library's many marks may lie under labels
   }
   labels(pen, regions, { at, zoom, colours, family, width, height, taken });
 }

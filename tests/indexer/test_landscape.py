@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from indexer import dense
 from indexer.build import map_index, update_index
 from indexer.cartography import make_landscape, read_corpus, terms_by_level
 from indexer.clusters import cluster, n_clusters
@@ -92,6 +93,18 @@ def test_neighbours_are_those_of_a_full_comparison() -> None:
     expected = np.sort(full, axis=1)[:, ::-1][:, :5]
     assert np.allclose(cosines, expected, atol=1e-5)
     assert (rows != np.arange(90)[:, None]).all()
+
+
+def test_neighbours_by_lists_are_nearly_those(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = blobs(400)
+    exact, _ = neighbours(vectors, 5)
+    monkeypatch.setattr(dense, "COMPARISONS", 0)
+    monkeypatch.setattr(dense, "NEIGHBOUR_PROBES", 0.3)
+    by_lists, _ = neighbours(vectors, 5)
+    shared = [len(set(a) & set(b)) / 5 for a, b in zip(exact, by_lists, strict=True)]
+    assert np.mean(shared) > 0.9
+    monkeypatch.setattr(dense, "NEIGHBOUR_PROBES", 1e-9)  # a list holds too few: all are read
+    assert neighbours(vectors, 60)[0].min() >= 0
 
 
 def test_new_papers_are_placed_among_their_own_and_move_nobody() -> None:
