@@ -97,9 +97,7 @@ def status_page(status: dict[str, Any]) -> str:
             f"  lacks     facilities and methods: `wayfinder index facilities {status['index']}` adds them"
         )
     if status["map"] is None:
-        lines.append(
-            f"  lacks     a map: `wayfinder index map {status['index']}` makes one"
-        )
+        lines.append(f"  lacks     a map: `wayfinder index map {status['index']}` makes one")
     else:
         laid, placed = status["map"]["laid"], status["map"]["placed"]
         lines.append(f"  map       {laid:,} papers laid out, {placed:,} placed later")

@@ -22,7 +22,7 @@ Status = Literal["used", "mentioned"]
 _DESIGNATION = re.compile(
     r"[ -]?(?:[A-Z]{0,3}[ -]?[JBG]\d{4}|\d{4,5}[+-]\d|BH ?\d|NS ?\d)"
     r"|-(?!(?:19|20)\d\d\b)\d{1,4}(?: ?[ABa-h]{1,2})?\b(?![ -](?:m|cm|GHz|based)\b)"
-    r"|-20\d\d-[A-Z]{3}| \d{2,4}(?: ?[b-h])\b|[- ]Oph"
+    r"|-20\d\d-[A-Z]{3}|\d\d[a-z]{3,}| \d{2,4}(?: ?[b-h])\b|[- ]Oph"
 )
 _NOT_A_DESIGNATION = frozenset(["Gaia", "JWST", "HST"])  # "Gaia BH1" is known by Gaia's data alone
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache, cached_property
+from itertools import chain
 from pathlib import Path
 
 from indexer import config
@@ -113,8 +114,15 @@ class Table:
         return Finder(forms, plurals=self._plurals)
 
     @cached_property
-    def _patterns(self) -> list[tuple[int, re.Pattern[str]]]:
-        return [(i, re.compile(p)) for i, entry in enumerate(self.entries) for p in entry.patterns]
+    def _patterns(self) -> dict[str, list[tuple[int, re.Pattern[str]]]]:
+        """The patterns by the letters that each begins with: where these are not, it need not be tried."""
+        found: dict[str, list[tuple[int, re.Pattern[str]]]] = {}
+        for i, entry in enumerate(self.entries):
+            for pattern in entry.patterns:
+                letters = re.match(r"[A-Za-z0-9]*", pattern)
+                start = letters[0] if letters else ""
+                found.setdefault(start, []).append((i, re.compile(pattern)))
+        return found
 
     @cached_property
     def _needs(self) -> dict[int, re.Pattern[str]]:
@@ -153,7 +161,8 @@ class Table:
         return needed is not None and needed.search(context) is not None
 
     def _by_pattern(self, text: str, context: str) -> Iterator[Named]:
-        for entry, pattern in self._patterns:
+        inside = (some for start, some in self._patterns.items() if start in text)
+        for entry, pattern in chain.from_iterable(inside):
             for match in pattern.finditer(text):
                 needs = self.entries[entry].needs
                 is_word = not text[max(0, match.start() - 1) : match.start()].isalnum()

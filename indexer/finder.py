@@ -7,9 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-_DASHES = str.maketrans(
-    {**dict.fromkeys("‐‑‒–—−", "-"), **dict.fromkeys("\u00a0\u2009\u202f", " ")}
-)
+_DASH, _SPACE = re.compile("[‐‑‒–—−]"), re.compile("[\u00a0\u2009\u202f]")
 LONG_NAME = 18  # letters from which a name of several words is found in any case
 
 
@@ -57,12 +55,16 @@ class Finder:
             if len(searched) != len(text):  # a letter that folds to two: fold letter by letter
                 searched = "".join(c.casefold()[:1] or c for c in text)
             for match in pattern.finditer(searched):
+                if searched[
+                    match.start() - 1 : match.start()
+                ].isalnum():  # cheaper than a lookbehind
+                    continue
                 yield Spot(match.start(), match.end(), names[match[1]])
 
 
 def level(text: str) -> str:
     """The text with every dash a hyphen and every space a plain one; places stay the same."""
-    return text.translate(_DASHES)
+    return text if text.isascii() else _SPACE.sub(" ", _DASH.sub("-", text))
 
 
 def _variants(name: str) -> set[str]:
@@ -76,9 +78,7 @@ def _pattern(names: Iterable[str], plurals: bool) -> re.Pattern[str]:
         for letter in name:
             node = node.setdefault(letter, {})
         node[""] = {}
-    return re.compile(
-        rf"(?<![A-Za-z0-9])({_expression(trie)}){'s?' if plurals else ''}(?![A-Za-z0-9])"
-    )
+    return re.compile(rf"({_expression(trie)}){'s?' if plurals else ''}(?![A-Za-z0-9])")
 
 
 def _expression(node: dict[str, Any]) -> str:

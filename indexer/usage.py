@@ -32,19 +32,38 @@ _AHEAD = (
     r"(?:future|upcoming|forthcoming|next[- ]generation|planned|proposed|prospective|anticipated|near[- ]future|next[- ]decade|"
     r"third[- ]generation|soon|expected from|expected with|expected to|scheduled)"
 )
+REACH = 280  # letters before the name in which cues are looked for
 _SPAN = r"[^.;:§]"  # within the clause
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A pattern over a marked sentence and what it adds."""
+    """A pattern over a marked sentence and what it adds; `side` of § is where it looks."""
 
     weight: float
     pattern: re.Pattern[str]
+    side: Literal["before", "after", "both"]
+
+    def applies(self, sentence: str, first: int, last: int) -> bool:
+        """Whether it applies to a sentence whose first and last § are at these places."""
+        start = first if self.side == "after" else max(0, first - REACH)
+        end = last + 1 if self.side == "before" else len(sentence)
+        return self.pattern.search(sentence, start, end) is not None
 
 
 def _rule(weight: float, pattern: str) -> Rule:
-    return Rule(weight, re.compile(pattern, re.IGNORECASE))
+    side: Literal["before", "after", "both"] = "both"
+    if "|" not in re.sub(r"\[[^]]*\]", "", _without_groups(pattern)):
+        side = "before" if pattern.endswith("§") else "after" if pattern.startswith("§") else "both"
+    return Rule(weight, re.compile(pattern, re.IGNORECASE), side)
+
+
+def _without_groups(pattern: str) -> str:
+    """The pattern without what stands in parentheses, the innermost first."""
+    inner = re.compile(r"\((?:\\.|[^()\\])*\)")
+    while (shorter := inner.sub("", pattern)) != pattern:
+        pattern = shorter
+    return pattern
 
 
 RULES = (
@@ -167,4 +186,5 @@ def weigh(sentence: str, place: Place) -> float:
     A method that is named is used, unless something near says otherwise.
     """
     rules = {"title": TITLE_RULES, "method": METHOD_RULES}.get(place, RULES)
-    return PLACE[place] + sum(rule.weight for rule in rules if rule.pattern.search(sentence))
+    first, last = sentence.find("§"), sentence.rfind("§")
+    return PLACE[place] + sum(r.weight for r in rules if r.applies(sentence, first, last))

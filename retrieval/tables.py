@@ -14,6 +14,8 @@ from indexer.clean import plain_text
 from indexer.errors import SourceError
 from indexer.tokens import fold, join_notations
 
+BEGINNING = 6  # letters of a word by which it may begin a name
+
 
 @dataclass(frozen=True)
 class Named:
@@ -56,20 +58,19 @@ class NameTable:
         return forms
 
     @cached_property
-    def _beginnings(self) -> dict[str, int]:
-        """The first one to three letters of all names, and how many words the longest so begun has.
+    def _longest(self) -> int:
+        return max((len(form.split()) for form in self._by_form), default=0)
 
-        Where none of them stands no name begins.
-        """
-        names = [name for entry in self.entries for name in entry.names]
-        begun = {"": 0}
-        for first, n_words in (
-            *((form, len(form.split())) for form in self._by_form),
-            *((written_form(name.split()[0]), len(name.split())) for name in names),
-        ):
-            for n in range(4):
-                begun[first[:n]] = max(n_words, begun.get(first[:n], 0))
-        return begun
+    @cached_property
+    def _reach(self) -> dict[str, int]:
+        """The beginnings of all names, and how many words the longest name with that beginning has."""
+        reach: dict[str, int] = {}
+        for name in (name for entry in self.entries for name in entry.names):
+            n_words = max(len(name.split()), len(written_form(name).split()))
+            for form in (written_form(name), written_form(name.split()[0])):
+                for n in range(1, BEGINNING + 1):
+                    reach[form[:n]] = max(reach.get(form[:n], 0), n_words)
+        return reach
 
     def find(self, text: str, *, case_matters: bool = False) -> Iterator[Mention]:
         """Yield the entries named in `text`, left to right, none overlapping.
@@ -81,12 +82,12 @@ class NameTable:
         i = 0
         while i < len(words):
             before_number = i + 1 < len(words) and text[words[i + 1][0]].isdigit()  # Messier 87
-            longest = self._beginnings.get(written_form(text[slice(*words[i])])[:3])
-            if longest is None and not before_number:
+            first = written_form(text[slice(*words[i])]).partition(" ")[0]
+            reach = self._longest if before_number else self._reach.get(first[:BEGINNING], 0)
+            if not reach:
                 i += 1
                 continue
-            longest = self._beginnings[""] if before_number else longest or 0
-            for n in range(min(longest + 1, len(words) - i), 0, -1):
+            for n in range(min(reach + 1, len(words) - i), 0, -1):
                 start, end = words[i][0], words[i + n - 1][1]
                 piece = re.sub(r"(?:['’]s|[.'’])$", "", text[start:end])
                 entry = self._by_form.get(written_form(piece))

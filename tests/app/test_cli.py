@@ -307,7 +307,7 @@ def test_build_says_what_became_of_every_record(tmp_path: Path) -> None:
         (
             ["index", "build", "--from", "starter", "--out", "{tmp}/x", "--encoder", "/no/model"],
             1,
-            "cannot be loaded",
+            "There is no encoder",
         ),
         (["serve", "--index", "/nowhere"], 2, "no index at /nowhere"),
         (["eval", "single", "--questions", "/nowhere", "--index", "{index}"], 2, "cannot be read"),
