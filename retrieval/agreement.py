@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 from indexer import config
 from indexer.tokens import tokens
 from retrieval.notation import DESIGNATION, folded, is_unit, prepared
-from retrieval.tables import NameTable, facilities, kinds, objects
+from retrieval.tables import Mention, NameTable, facilities, kinds, objects
 
 _ENGLISH = re.compile(r"\b(?:the|of|and|that|with|is|are|by|from|were|has|have)\b", re.IGNORECASE)
 _PROPER = re.compile(r"(?<![\w-])(?=\w*[A-Z])[A-Za-z][\w’']*(?:-\w+)*")
@@ -109,7 +109,11 @@ def name_problems(
             if not _abbreviates(name.written, whole):
                 yield f"{name.written} is not in the papers it cites"
             continue
-        others = [n.written for n in told if n.key not in _keys(said) and _alike(n, name)]
+        others = [
+            n.written
+            for n in told
+            if n.key not in _keys(said) and _alike(n, name) and not _is_part(n, name)
+        ]
         quoted = any(stands(form, folded(quote)) for form in name.forms for quote in quotes)
         if name.key not in known and not quoted and others:
             yield f"the quoted evidence is about {others[0]}, not {name.written}"
@@ -155,6 +159,11 @@ def _alike(first: _Name, second: _Name) -> bool:
     return {first.kind, second.kind} != {"object", "facility"}
 
 
+def _is_part(first: _Name, second: _Name) -> bool:
+    """Whether one is a survey or an instrument of the other."""
+    return first.key.startswith(f"{second.key}: ") or second.key.startswith(f"{first.key}: ")
+
+
 def _keys(names: Sequence[_Name]) -> set[str]:
     return {name.key for name in names}
 
@@ -173,13 +182,30 @@ def _names(text: str, papers: tuple[str, ...], *, english: bool) -> list[_Name]:
         found.append(_Name(key, written, "object", (written,)))
     for table, kind in tables:
         for mention in table.find(rest, case_matters=True):
-            names = (mention.words, *mention.entry.names)
-            found.append(_Name(mention.entry.name, mention.words, kind, names))
+            found.append(_named(mention, kind))
             rest = rest.replace(mention.words, " · ")
     rest = DESIGNATION.sub(" · ", rest)
     if english:
         found += [*_capitalised(rest, papers), *_classed(rest)]
     return list({name.key: name for name in _without_twins(found)}.values())
+
+
+def _named(mention: Mention, kind: str) -> _Name:
+    """An entry of a table as it is named; a survey or instrument that stands among its aliases is its part."""
+    entry, words = mention.entry, mention.words
+    if kind == "facility" and _is_acronym_of_its_own(words, entry.names):
+        return _Name(f"{entry.name}: {folded(words)}", words, kind, (words,))
+    return _Name(entry.name, words, kind, (words, *entry.names))
+
+
+def _is_acronym_of_its_own(word: str, names: Sequence[str]) -> bool:
+    """Whether an acronym is no other way to write one of the names: CEERS of JWST, but not XMM of XMM-Newton."""
+    if " " in word or sum(c.isupper() for c in word) < 2:
+        return False
+    own, name = folded(word), folded(names[0])
+    others = [other for other in map(folded, names) if name in other and "/" not in other]
+    initials = {"".join(part[0] for part in re.findall(r"\w+", other)) for other in others}
+    return own not in initials and not any(own in other for other in others) and name not in own
 
 
 def _without_twins(found: Sequence[_Name]) -> Iterator[_Name]:
