@@ -34,6 +34,9 @@ _ACRONYM = re.compile(r"[A-Z]{3,6}s?")
 _NO_NOUN = re.compile(
     r"(?:ed|ing|ly|al|ive|ous|ic|able|ible|ent|ant|ary|ar|est|er|tum|-(?:driven|like|type|mass|scale))$"
 )
+_NOUN_AFTER_ALL = re.compile(
+    r"(?:micro|re)?(?:lens|brak|cool|heat|quench|cluster|mix|coupl|scatter|broaden|tim|r|spr|w)ing"
+)
 _PIECE = re.compile(r"^(?:many|more|less|same|new|such|various|several|similar|different|other)\b")
 _ONE_WORD_KINDS = ("compact object", "star", "standard", "planet", "particle", "molecule")
 
@@ -131,7 +134,7 @@ def _reads_well(stems: Stems, words: str, asked: Sequence[str]) -> bool:
     last = words.rsplit(maxsplit=1)[-1]
     if len(stems) == 1:
         return bool(_ACRONYM.fullmatch(words)) or words.casefold() in _one_word()
-    if last.islower() and _NO_NOUN.search(last):
+    if last.islower() and _NO_NOUN.search(last) and not _NOUN_AFTER_ALL.fullmatch(last):
         return False
     repeated = [word for word in stems if word in asked]
     together = " ".join(repeated) in " ".join(asked)

@@ -22,13 +22,13 @@ EXTRA = "Young discs are short-lived, and their ages remain hard to measure with
 
 def _rows() -> list[dict[str, object]]:
     said = (
-        "Young discs show {}, as new spectra of forty sources tell us.",
-        "How young discs age depends on {}, and the first million years decide what becomes of them.",
+        "This is a study of {} in a new sample of young discs.",
+        "Large data of {} show high values wherever young discs age.",
     )
     rows: list[dict[str, object]] = [
         {
             "arxiv_id": f"24{number:02}.0000{place}",
-            "title": f"Young discs and {subject}, part {number}",
+            "title": f"On {subject}, part {number}",
             "abstract": " ".join(text.format(subject) for text in said),
             "authors": [f"Author{place}{number}, A."],
             "date": f"20{20 + number}-01-0{place + 1}",
@@ -98,7 +98,7 @@ def test_one_subject_is_not_parted(discs: Index) -> None:
 
 
 def test_headings_say_more_than_the_question_and_are_no_pieces(discs: Index) -> None:
-    titles = [f"Young discs and {SUBJECTS[n % 3]}" for n in range(9)]
+    titles = [f"On {SUBJECTS[n % 3]}" for n in range(9)]
     pairs = [_hit(n, title, f"{title} evolve quickly.") for n, title in enumerate(titles, 1)]
     hits, sentences = zip(*pairs, strict=True)
     made = themed("What is water vapour?", sentences, hits, discs, range(len(discs.papers)))
