@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
+from itertools import groupby
 from typing import Any
 
 import streamlit as st
@@ -40,6 +41,7 @@ _STYLE = """
 .wf-motto { opacity: .75; margin: .1rem 0 .6rem; }
 .wf-answer { font: 1.08rem/1.65 Georgia, 'Times New Roman', serif; margin: .4rem 0 .8rem; overflow-wrap: anywhere; }
 .wf-answer p { margin: 0 0 .7rem; }
+.wf-answer h3 { font: 600 1rem/1.4 'Source Sans', sans-serif; margin: 1.1rem 0 .35rem; padding: 0; }
 .wf-kind { font-size: .82rem; opacity: .78; margin: 0 0 .2rem; }
 .wf-cite { font: 600 .76rem/1 'Source Sans', sans-serif; text-decoration: none !important; padding: .12rem .36rem; margin-left: .15rem;
   border-radius: .5rem; vertical-align: .12em; color: inherit !important;
@@ -479,15 +481,15 @@ def _kind(answer: Answer) -> str:
 
 
 def paragraphs(sentences: Sequence[Sentence], hits: Sequence[Hit], *, by_paper: bool) -> str:
-    """The sentences as HTML, with citation numbers and marks of doubt; a new paragraph where one paper has been quoted and the next begins."""
-    found: list[list[str]] = []
-    previous: tuple[int, ...] = ()
-    for sentence in sentences:
-        if not found or (by_paper and sentence.citations != previous):
-            found.append([])
-        found[-1].append(_sentence(sentence, hits))
-        previous = sentence.citations
-    body = "".join("<p>" + " ".join(paragraph) + "</p>" for paragraph in found)
+    """The sentences as HTML, with citation numbers and marks of doubt, each theme under its heading.
+
+    With `by_paper` a new paragraph begins where one paper has been quoted and the next begins.
+    """
+    body = ""
+    for theme, group in groupby(sentences, key=lambda sentence: sentence.theme):
+        body += f"<h3>{escape(theme)}</h3>" if theme else ""
+        for _, paragraph in groupby(group, key=lambda s: s.citations if by_paper else ()):
+            body += f"<p>{' '.join(_sentence(sentence, hits) for sentence in paragraph)}</p>"
     return f'<div class="wf-answer">{body}</div>'
 
 

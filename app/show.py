@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from itertools import groupby
 
 from retrieval.basis import basis
 from retrieval.passages import in_full
 from retrieval.records import Answer, Hit, SearchResult, Table
 
 WIDTH = 100
+POINTS_WIDTH = 40
 
 
 def hits_page(result: SearchResult) -> str:
@@ -28,7 +30,7 @@ def hits_page(result: SearchResult) -> str:
 
 def answer_page(answer: Answer) -> str:
     """An answer: its sentences, marks where a check failed, and the papers it cites."""
-    lines = [textwrap.fill(answer.text, WIDTH), ""]
+    lines = [*_paragraphs(answer), ""]
     if answer.statement:
         lines = [f"Statement judged (--statement corrects it): {answer.statement}", "", *lines]
     if answer.presumed is not None:
@@ -55,23 +57,63 @@ def answer_page(answer: Answer) -> str:
     return "\n".join(lines)
 
 
+def _paragraphs(answer: Answer) -> list[str]:
+    """The answer's text, each theme under its heading; the reason of a refusal."""
+    lines: list[str] = []
+    for theme, group in groupby(answer.sentences, key=lambda sentence: sentence.theme):
+        lines += [*([""] if lines else []), theme] if theme else []
+        lines.append(textwrap.fill(" ".join(s.text_with_citations() for s in group), WIDTH))
+    return lines or [textwrap.fill(answer.text, WIDTH)]
+
+
 def _table_lines(table: Table) -> list[str]:
-    """A table as text, with a bar for each value of its plot."""
+    """A table as text, with a bar for each value of its plot; values with errors as points on one scale."""
     rows = [tuple("" if cell is None else str(cell) for cell in row) for row in table.rows]
     widths = [
         min(60, max(len(row[i]) for row in [table.columns, *rows]))
         for i in range(len(table.columns))
     ]
-    y = table.columns.index(table.plot[1]) if table.plot else None
-    values = [row[y] for row in table.rows] if y is not None else []
-    numbers = [value for value in values if isinstance(value, int | float)]
-    top = max(numbers, default=0)
+    marks = _points(table, *table.plot[1:], *table.errors) if table.plot and table.errors else _bars(table)  # fmt: skip
     lines = [table.title, _cells(table.columns, widths)]
-    for i, row in enumerate(rows):
-        value = values[i] if values else None
-        bar = "█" * round(20 * value / top) if top and isinstance(value, int | float) else ""
-        lines.append(f"{_cells(row, widths)}  {bar}".rstrip())
+    lines += [
+        f"{_cells(row, widths)}  {mark}".rstrip() for row, mark in zip(rows, marks, strict=True)
+    ]
     return [*lines, *([f"At ADS: {table.url}"] if table.url else []), ""]
+
+
+def _bars(table: Table) -> list[str]:
+    """For each row a bar from 0 to its value; nothing where the table has no plot."""
+    values = _column(table, table.plot[1]) if table.plot else [None] * len(table.rows)
+    top = max((value for value in values if value is not None), default=0)
+    return ["█" * round(20 * value / top) if top and value else "" for value in values]
+
+
+def _points(table: Table, y: str, minus: str, plus: str) -> list[str]:
+    """For each row its value and error bar on the scale of all values, so that rows by date are a timeline."""
+    value = _column(table, y)
+    known = [v for v in value if v is not None]
+    low, high = min(known, default=0.0), max(known, default=0.0)
+
+    def place(at: float) -> int:
+        share = (at - low) / (high - low) if high > low else 0.5
+        return round((POINTS_WIDTH - 1) * min(1.0, max(0.0, share)))
+
+    marks = []
+    for v, down, up in zip(value, _column(table, minus), _column(table, plus), strict=True):
+        if v is None:
+            marks.append("")
+            continue
+        begin, end = place(v - (down or 0.0)), place(v + (up or 0.0))
+        line = " " * begin + "─" * (end - begin + 1)
+        marks.append(line[: place(v)] + "●" + line[place(v) + 1 :])
+    return marks
+
+
+def _column(table: Table, name: str) -> list[float | None]:
+    """The numbers of a column, None where there is none."""
+    at = table.columns.index(name)
+    cells = (row[at] for row in table.rows)
+    return [float(cell) if isinstance(cell, int | float) else None for cell in cells]
 
 
 def _cells(cells: Sequence[str], widths: Sequence[int]) -> str:

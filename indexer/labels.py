@@ -56,8 +56,8 @@ class TermCounts:
 
     def __init__(self, lexical: LexicalIndex, rows: npt.NDArray[np.int64]) -> None:
         self.rows = rows
-        self._words = {number: word for word, number in lexical.vocabulary.items()}
-        self._size = max(self._words, default=0) + 1
+        self._words = lexical.words
+        self._size = len(self._words)
         documents = [lexical.document(int(row)).astype(np.int64) for row in rows]
         self.matrix, self._codes = self._counted(documents)  # (n_rows, n_terms) 0 or 1
         self.lengths = 1 + np.searchsorted(self._starts, self._codes, side="right")
@@ -77,6 +77,16 @@ class TermCounts:
     def words(self, term: Term) -> tuple[str, ...]:
         """The words of a term, stemmed as the lexical index has them."""
         return tuple(self._words[number] for number in term)
+
+    @property
+    def columns(self) -> dict[tuple[str, ...], int]:
+        """The column of each term by its stemmed words."""
+        return {self.words(self.term(c)): c for c in range(self.matrix.shape[1])}
+
+    @property
+    def bonus(self) -> npt.NDArray[np.floating]:
+        """What each term's score is multiplied by: for its length, and 0 where it is a piece of a longer one."""
+        return np.array(LENGTH_BONUS)[self.lengths - 1] * self.whole
 
     def of(self, kept: npt.NDArray[np.bool_]) -> TermCounts:
         """The counts of some of the papers, `(n_rows,)` bool."""
@@ -103,7 +113,7 @@ class TermCounts:
         size, (pairs_from, triples_from) = self._size, self._starts
         owner = np.repeat(np.arange(len(documents)), [len(d) for d in documents])
         flat = np.concatenate([*documents, np.zeros(0, np.int64)])
-        one = self._plain_words()[flat]
+        one = self._plain_words(flat)[flat]
         two = one[:-1] & one[1:] & (owner[:-1] == owner[1:])
         three = two[:-1] & two[1:]
         pairs = flat[:-1] * size + flat[1:]
@@ -132,10 +142,11 @@ class TermCounts:
                 np.maximum.at(longest, place[same], held[at[same]])
         return longest < FRAGMENT_SHARE * held
 
-    def _plain_words(self) -> npt.NDArray[np.bool_]:
-        """Which words may stand in a label: names and nouns, no bare numbers, nothing that fits any paper."""
+    def _plain_words(self, used: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Which of the used words may stand in a label: no bare numbers, nothing that fits any paper."""
         plain = np.zeros(self._size, dtype=np.bool_)
-        for number, word in self._words.items():
+        for number in np.unique(used):
+            word = self._words[number]
             plain[number] = len(word) > 1 and not word.isdigit() and word not in _EMPTY_WORDS
             if plain[number] and _NUMBER.search(word) and len(word) < 3:
                 plain[number] = False
@@ -179,11 +190,20 @@ def distinctive(
     sizes = np.maximum(np.asarray(member.sum(axis=1)).ravel(), 1.0)
     held = (member @ counts.matrix).tocsr()
     everywhere = np.asarray(held.sum(axis=0)).ravel() / len(labels)
-    bonus = np.array(LENGTH_BONUS)[counts.lengths - 1] * counts.whole
+    bonus = counts.bonus
     return [
         _best_terms(counts, held[c], sizes[c], everywhere, bonus, leave_out[c])[:most]
         for c in range(n_clusters)
     ]
+
+
+def worth(
+    share: npt.NDArray[np.floating],
+    everywhere: npt.NDArray[np.floating],
+    bonus: npt.NDArray[np.floating],
+) -> npt.NDArray[np.floating]:
+    """Class-based TF-IDF of terms that `share` of a class's papers hold and `everywhere` of all."""
+    return share * np.log(np.maximum(share / everywhere, 1.0)) * bonus
 
 
 def _best_terms(
@@ -197,8 +217,7 @@ def _best_terms(
     share = held.data / size
     enough = held.data >= min(max(LEAST_PAPERS, LEAST_SHARE * size), size)
     columns, share = held.indices[enough], share[enough]
-    ratio = share / everywhere[columns]
-    score = share * np.log(np.maximum(ratio, 1.0)) * bonus[columns]
+    score = worth(share, everywhere[columns], bonus[columns])
     best = columns[np.lexsort((columns, -score))[:CANDIDATES]]
     chosen: list[Term] = []
     used: set[int] = set()
@@ -218,13 +237,13 @@ def spellings(counts: TermCounts, wanted: Iterable[Term], texts: Iterable[str]) 
     by_words = {stems: term for term, stems in words.items()}
     seen: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
     for text in texts:
-        for stems, form in _forms(text):
+        for stems, form in forms(text):
             if stems in by_words:
                 seen[stems][form] += 1
-    return {term: _usual(seen[stems]) for term, stems in words.items() if stems in seen}
+    return {term: usual(seen[stems]) for term, stems in words.items() if stems in seen}
 
 
-def _forms(text: str) -> Iterator[tuple[tuple[str, ...], str]]:
+def forms(text: str) -> Iterator[tuple[tuple[str, ...], str]]:
     """One to three adjacent words of a text: their stems, and how they are written there.
 
     "of" and the like between them are kept ("equation of state"); other stop words and commas part them.
@@ -251,11 +270,11 @@ def _stems(word: str) -> tuple[str, ...]:
     return tuple(tokens(word))
 
 
-def _usual(forms: Counter[str]) -> str:
+def usual(written: Counter[str]) -> str:
     """The most frequent form; capitals only where most write them."""
     folded: Counter[str] = Counter()
-    for form, n in forms.items():
+    for form, n in written.items():
         folded[form.lower()] += n
     best = max(folded, key=lambda form: (folded[form], form))
-    same = {form: n for form, n in forms.items() if form.lower() == best}
+    same = {form: n for form, n in written.items() if form.lower() == best}
     return max(same, key=lambda form: (same[form], form))

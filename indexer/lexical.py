@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
@@ -89,6 +90,11 @@ class LexicalIndex:
     def vocabulary(self) -> dict[str, int]:
         """The number of each word."""
         return self._vocabulary
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """The words by number."""
+        return tuple(sorted(self._vocabulary, key=self._vocabulary.__getitem__))
 
     def document(self, row: int) -> npt.NDArray[np.int32]:
         """The numbers of a paper's words, in order."""

@@ -88,6 +88,7 @@ def ask(
     on_event(AnswerEvent("searching"))
     presumed = presumption(question)
     result = search(index, question, settings, llm=llm)
+    found = tuple(hit.row for hit in result.hits)
     result = balanced(index, result, n_papers) if balance else result
     if presumed is not None:
         result = _with_presumed(index, result, presumed, llm)
@@ -116,7 +117,8 @@ def ask(
     if result.coverage is not None and result.coverage.level == "thinly":
         notes.append(result.coverage.reason)
     told = nearest(presumed, [hit.paper for hit in result.hits]) if presumed else None
-    writing = Writing(index, result, routed.kind, style or AnswerStyle(), checking, notes, on_event)
+    style = style or AnswerStyle()
+    writing = Writing(index, result, routed.kind, style, checking, notes, on_event, found)
     judged = Statement(statement.strip(), "user") if statement else None
     answer = _written(writing, model, routed, judged)
     seconds = {"search": searched, "write": time.perf_counter() - began - searched}

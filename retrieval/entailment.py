@@ -46,10 +46,15 @@ def likeness(
 ) -> Likeness:
     """Compare a sentence with its quotations: the nearest one's cosine, the words of all and of the titles."""
     vectors = _vectors([sentence, *quotes], encoder)
+    cosine = float((vectors[1:] @ vectors[0]).max())
+    return Likeness(cosine, words_held(sentence, quotes, titles))
+
+
+def words_held(sentence: str, quotes: Sequence[str], titles: Sequence[str] = ()) -> float:
+    """The share of a sentence's words, numbers aside, that quotations and titles hold, in [0, 1]."""
     asked = {word for word in tokens(sentence) if not _QUANTITY.match(word)}
     held = {word for text in (*quotes, *titles) for word in tokens(text)}
-    share = len(asked & held) / len(asked) if asked else 0.0
-    return Likeness(float((vectors[1:] @ vectors[0]).max()), share)
+    return len(asked & held) / len(asked) if asked else 0.0
 
 
 def _vectors(texts: Sequence[str], encoder: Encoder) -> Vectors:
@@ -72,14 +77,15 @@ def entailment(
     """Return the probability that the quotations carry the sentence, in [0, 1].
 
     `titles` are those of the papers quoted: they say what a quotation's "it" is.
-    None where it cannot be judged: nothing is quoted, or the encoder is not calibrated.
+    None where it cannot be judged: nothing is quoted, or the encoder is not calibrated. 1 without asking the
+    encoder where the words alone carry it over the threshold: nearly all of them are quoted.
     """
     if not quotes or encoder.id not in CALIBRATION:
         return None
-    if sentence in quotes:
+    of_cosine, of_words, constant = CALIBRATION[encoder.id]
+    if sentence in quotes or of_words * words_held(sentence, quotes, titles) + constant >= 0:
         return 1.0
     like = likeness(sentence, quotes, encoder, titles)
-    of_cosine, of_words, constant = CALIBRATION[encoder.id]
     logit = of_cosine * like.cosine + of_words * like.words + constant
     return 1.0 / (1.0 + math.exp(-logit))
 

@@ -194,6 +194,7 @@ class Sentence:
     problems: tuple[str, ...] = ()  # why it is not supported, in words
     entailment: float | None = None  # that its quotations carry it; None where not judged
     repaired: bool = False  # the model wrote it again after its first version failed
+    theme: str = ""  # the heading that it stands under in a quoted answer that has several
 
     def text_with_citations(self) -> str:
         """The sentence followed by its numbers in brackets."""

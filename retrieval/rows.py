@@ -63,6 +63,7 @@ def sentence_row(sentence: Sentence) -> Row:
         "problems": list(sentence.problems),
         "entailment": None if score is None else round(score, 4),
         "repaired": sentence.repaired,
+        "theme": sentence.theme,
         "evidence": [asdict(evidence) for evidence in sentence.evidence],
     }
 

@@ -26,8 +26,10 @@ from retrieval.synthesis import (
     read_drafts,
     read_to_the_end,
 )
+from retrieval.themes import themed
 from retrieval.verify import Draft, check_sentence, located
 
+_IN_THEIR_ORDER: tuple[QuestionType, ...] = ("fact", "definition", "time-sensitive")  # no themes
 _FIRST_WRITTEN = (AnswerStyle().audience, AnswerStyle().language)
 
 Stage = Literal["searching", "reading", "writing", "repairing"]
@@ -57,6 +59,7 @@ class Writing:
     checking: Checking
     degraded: list[str]
     on_event: OnEvent
+    found: tuple[int, ...] = ()  # rows of all papers that the search found, read or not
 
     def written(self, model: LLM) -> tuple[list[Sentence], list[Sentence], Usage]:
         """The model's sentences, checked, those left out, and the cost; none if it failed at once."""
@@ -86,11 +89,11 @@ class Writing:
         """Sentences of the papers that answer; notes say what a model would have done."""
         if needs_model:
             self.degraded.extend(_left_out(self.kind, self.style))
-        sentences = []
-        for sentence in extract(
-            self.result.query, self.result.hits, self.index.encoder, kind=self.kind
-        ):
-            sentences.append(sentence)
+        question, hits = self.result.query, self.result.hits
+        sentences = list(extract(question, hits, self.index.encoder, kind=self.kind))
+        if self.kind not in _IN_THEIR_ORDER:
+            sentences = themed(question, sentences, hits, self.index, self.found)
+        for sentence in sentences:
             self.on_event(AnswerEvent("writing", sentence=sentence))
         return sentences
 

@@ -204,6 +204,7 @@ def test_ask_with_and_without_a_model(small_index_dir: Path) -> None:
             "supported": True,
             "problems": [],
             "repaired": False,
+            "theme": "",
             "evidence": [
                 {"n": n, "quote": quote, "found": True, "source": "abstract", "section": ""}
             ],

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from app.show import POINTS_WIDTH, _points
 from indexer.records import Paper
 from indexer.store import Index
 from retrieval import ask
+from retrieval.records import Table
 from retrieval.values import QUANTITIES, asked_quantity, values_in
 
 BY_NAME = {quantity.name: quantity for quantity in QUANTITIES}
@@ -83,3 +85,11 @@ def test_an_answer_to_a_question_for_values_has_their_table(small_index: Index) 
 def test_values_of_other_works_are_marked(text: str, repeated: list[bool]) -> None:
     found = values_in(Paper(title="T", abstract=text), BY_NAME["H0"])
     assert [value.repeated for value in found] == repeated
+
+
+def test_the_command_line_draws_values_by_date_with_their_errors_on_one_scale() -> None:
+    rows = ((2005.5, 72.0, None, None), (2025.4, 67.0, 1.0, 0.5), (None, 77.0, 1.0, None))
+    table = Table("H0", ("date", "value", "minus", "plus"), rows, ("date", "value"), ("minus", "plus"))  # fmt: skip
+    marks = _points(table, "value", "minus", "plus")
+    assert [mark.index("●") for mark in marks] == [20, 0, POINTS_WIDTH - 1]
+    assert [mark.count("─") for mark in marks] == [0, 2, 4]
