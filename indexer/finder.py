@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 _DASH, _SPACE = re.compile("[‐‑‒–—−]"), re.compile("[\u00a0\u2009\u202f]")
+_WORD = re.compile("[A-Za-z0-9]+")
 LONG_NAME = 18  # letters from which a name of several words is found in any case
 
 
@@ -44,22 +45,36 @@ class Finder:
             for text in _variants(form.text.casefold() if target is self._folded else form.text):
                 if form.entry not in {f.entry for f in target.get(text, ())}:
                     target[text] = (*target.get(text, ()), form)
-        self._patterns = [
-            (_pattern(names, plurals), names) for names in (self._exact, self._folded) if names
-        ]
+        self._exactly = _Forms(self._exact, plurals)
+        self._in_any_case = _Forms(self._folded, plurals)
 
     def spots(self, text: str) -> Iterator[Spot]:
-        """Yield the pieces of `text` that are forms; those of the two cases may overlap."""
-        for pattern, names in self._patterns:
-            searched = text.casefold() if names is self._folded else text
-            if len(searched) != len(text):  # a letter that folds to two: fold letter by letter
-                searched = "".join(c.casefold()[:1] or c for c in text)
-            for match in pattern.finditer(searched):
-                if searched[
-                    match.start() - 1 : match.start()
-                ].isalnum():  # cheaper than a lookbehind
-                    continue
-                yield Spot(match.start(), match.end(), names[match[1]])
+        """Yield the pieces of `text` that are forms; those of the two kinds may overlap."""
+        folded = text.casefold()
+        if len(folded) != len(text):  # a letter that folds to two: fold letter by letter
+            folded = "".join(c.casefold()[:1] or c for c in text)
+        for word in _WORD.finditer(text):
+            at = word.start()
+            if word[0] in self._exactly.firsts:
+                yield from self._exactly.at(text, at)
+            if word[0].lower() in self._in_any_case.firsts:
+                yield from self._in_any_case.at(folded, at)
+
+
+class _Forms:
+    """Forms of one kind: the words that they begin with, and all of them as one expression."""
+
+    def __init__(self, forms: Mapping[str, tuple[Form, ...]], plurals: bool) -> None:
+        self._forms = forms
+        self._pattern = _pattern(forms, plurals) if forms else None
+        firsts = {first[0] for name in forms if (first := _WORD.match(name))}
+        self.firsts = frozenset(firsts | ({f"{word}s" for word in firsts} if plurals else set()))
+
+    def at(self, text: str, start: int) -> Iterator[Spot]:
+        """The longest form that begins at `start`, if any does."""
+        match = self._pattern.match(text, start) if self._pattern else None
+        if match and not text[max(0, start - 1) : start].isalnum():
+            yield Spot(start, match.end(), self._forms[match[1]])
 
 
 def level(text: str) -> str:
