@@ -42,7 +42,7 @@ def main() -> None:
     page_parts.masthead()
     try:
         index = _open_index()
-        if st.sidebar.toggle("Map", value="map" in st.query_params, key="show-map"):
+        if _on_map():
             map_page.draw(index, llm=_visitors_llm())
             return
         settings, offline, n_papers = page_parts.sidebar(
@@ -56,6 +56,17 @@ def main() -> None:
             _answer(index, question, settings, kind=kind, offline=offline, n_papers=n_papers)
     except WayfinderError as error:
         st.error(page_parts.literal(str(error)))
+
+
+def _on_map() -> bool:
+    """Whether the visitor looks at the map (?map in the address) and not at the question's page."""
+    st.session_state.setdefault("on-map", "map" in st.query_params)
+    on_map = bool(st.session_state["on-map"])
+    label = "← Back to the question" if on_map else "Map of all papers"
+    if st.sidebar.button(label, key="to-map", type="tertiary"):
+        st.session_state["on-map"] = not on_map
+        st.rerun()
+    return on_map
 
 
 def _open_index() -> Index:
