@@ -22,7 +22,8 @@ MOST_SENTENCES = 6
 MOST_OF_KIND: dict[QuestionType, int] = {"fact": 3, "definition": 4, "summary": 10}
 MOST_A_PAPER = 2
 MOST_READ = 4  # of a paper whose full text is read
-MOST_CANDIDATES = 72  # sentences of abstracts encoded: about 0.3 s on two cores
+MOST_CANDIDATES = 72  # sentences of abstracts looked at
+MOST_ENCODED = 36  # of them, the best by words and paper: encoding is most of an answer's time
 MOST_OF_FULL_TEXT = 24  # sentences encoded of each full text
 MIN_WORDS, MAX_WORDS = 6, 70
 FULL_TEXT_PLACE = 1000  # behind the abstract
@@ -105,10 +106,19 @@ def _gather(question: str, hits: Sequence[Hit]) -> list[_Candidate]:
         for place, text in enumerate(split_sentences(hit.paper.plain_abstract)):
             if MIN_WORDS <= len(text.split()) <= MAX_WORDS:
                 found.append(_Candidate(n, place, text))
-    found = found[:MOST_CANDIDATES]
+    found = _best_by_words(question, found[:MOST_CANDIDATES], hits)
     for n, hit in enumerate(hits, 1):
         found += _of_full_text(question, n, hit)
     return found
+
+
+def _best_by_words(
+    question: str, candidates: Sequence[_Candidate], hits: Sequence[Hit]
+) -> list[_Candidate]:
+    """The candidates that are worth encoding, in their order."""
+    score = _without_meaning(question, candidates, hits)
+    best = np.argsort(-score, kind="stable")[:MOST_ENCODED]
+    return [candidates[int(i)] for i in sorted(best)]
 
 
 def _of_full_text(question: str, n: int, hit: Hit) -> list[_Candidate]:
@@ -132,14 +142,20 @@ def _relevance(
     hits: Sequence[Hit],
 ) -> npt.NDArray[np.float64]:
     """How well each candidate answers; weights sum to 1 before bonus and malus."""
-    cosine = vectors[1:] @ vectors[0]
+    cosine: npt.NDArray[np.float64] = (vectors[1:] @ vectors[0]).astype(np.float64)
+    return WEIGHTS["meaning"] * cosine + _without_meaning(question, candidates, hits)
+
+
+def _without_meaning(
+    question: str, candidates: Sequence[_Candidate], hits: Sequence[Hit]
+) -> npt.NDArray[np.float64]:
+    """What words, papers, bonus and malus add to each candidate's relevance."""
     words = shared_words(question, [candidate.text for candidate in candidates])
     top = max(hit.score for hit in hits) or 1.0
     score = np.empty(len(candidates))
     for i, candidate in enumerate(candidates):
         score[i] = (
-            WEIGHTS["meaning"] * cosine[i]
-            + WEIGHTS["words"] * words[i]
+            WEIGHTS["words"] * words[i]
             + WEIGHTS["paper"] * hits[candidate.paper - 1].score / top
             + (FINDING_BONUS if _FINDING.search(candidate.text) else 0.0)
             - (PREAMBLE_MALUS if _PREAMBLE.search(candidate.text) else 0.0)
