@@ -20,7 +20,7 @@ from indexer.landscape import Landscape
 from indexer.store import Index
 from indexer.weights import UNKNOWN_CITATIONS, UNKNOWN_YEAR
 from retrieval.landscape import CLUSTER_COLOURS, Field, field, named, opened_landscape, spans
-from retrieval.paper_sets import facilities_named
+from retrieval.paper_sets import facilities_used
 
 TITLES_UP_TO = 120_000  # papers
 TITLE_CHARACTERS = 160
@@ -103,8 +103,8 @@ def _categories(index: Index, rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[
 
 
 def _facilities(index: Index, rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[Any], list[str]]:
-    """The facility that each paper names, of the most named; of several the one that fewest papers name."""
-    by_name = facilities_named(index, most=COLOURED)
+    """The facility that each paper used, of the most used; of several the one that fewest papers used."""
+    by_name = facilities_used(index)
     most = sorted(by_name, key=lambda name: (-len(by_name[name]), name))[:COLOURED]
     number = np.zeros(len(index.papers), dtype=np.int64)
     for place, name in enumerate(most, 1):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +15,6 @@ from indexer.labels import TermCounts, distinctive, spellings
 from indexer.sources_bibtex import bibtex_records
 from indexer.store import Index
 from indexer.weights import UNKNOWN_YEAR
-from retrieval.tables import facilities
 
 Rows = npt.NDArray[np.int64]
 
@@ -134,70 +131,23 @@ def _terms(index: Index, sets: Sequence[Rows]) -> tuple[tuple[str, ...], tuple[s
     return first, second
 
 
-def facilities_named(
-    index: Index, rows: Rows | None = None, *, most: int | None = None
-) -> dict[str, Rows]:
-    """The rows, among `rows`, of the papers that name each facility of the table; those named at all.
-
-    `most` asks for those alone that most papers name, at least that many where so many are named.
-    A one-word name must be written as in the table ("fast" is not FAST), one of several words as one phrase.
-    """
-    held = {
-        entry.name: {name: _holding(index, name, rows) for name in entry.names}
-        for entry in facilities().entries
-    }
-    order = sorted(held, key=lambda name: -sum(map(len, held[name].values())))
-    texts = _Texts(index)
-    found: dict[str, Rows] = {}
-    for facility in order:
-        if most is not None and len(found) >= most:
-            least = sorted(map(len, found.values()))[-most]
-            if sum(map(len, held[facility].values())) <= least:
-                break
-        named = [texts.writing(name, at) for name, at in held[facility].items()]
-        written = np.unique(np.concatenate(named))
-        if len(written):
-            found[facility] = written
-    return found
-
-
-def _holding(index: Index, name: str, rows: Rows | None) -> Rows:
-    """The rows of the papers that hold the words of a name, in whatever order and writing."""
-    held = index.lexical.rows_with_all(name).astype(np.int64)
-    return held if rows is None else np.intersect1d(held, rows)
-
-
-class _Texts:
-    """Titles and abstracts as they are written, read when first asked for."""
-
-    def __init__(self, index: Index) -> None:
-        self._table = index.papers
-
-    @cached_property
-    def _columns(self) -> tuple[list[str], list[str]]:
-        return self._table.column("title"), self._table.column("abstract")
-
-    def writing(self, name: str, rows: Rows) -> Rows:
-        """Those of the rows whose paper has the word with these capitals, or the words side by side.
-
-        A name with digits or signs is one word of the index, in any writing: all rows.
-        """
-        if not len(rows) or not name.replace(" ", "").isalpha():
-            return rows
-        titles, abstracts = self._columns
-        words = r"\s+".join(map(re.escape, name.split()))
-        anyhow = re.IGNORECASE if " " in name else re.NOFLAG
-        pattern = re.compile(rf"(?<![A-Za-z]){words}(?![a-z])", anyhow)
-        kept = [r for r in rows.tolist() if pattern.search(titles[r]) or pattern.search(abstracts[r] or "")]  # fmt: skip
-        return np.array(kept, dtype=np.int64)
+def facilities_used(index: Index, rows: Rows | None = None) -> dict[str, Rows]:
+    """The rows, among `rows`, of the papers that used each facility; none where the index lacks facilities."""
+    if index.uses is None:
+        return {}
+    table = index.uses.facilities
+    found = {name: table.rows(name, used=True) for name in table.counts(used=True)}
+    if rows is not None:
+        found = {name: np.intersect1d(held, rows) for name, held in found.items()}
+    return {name: held for name, held in found.items() if len(held)}
 
 
 def _facilities(
     index: Index, sets: Sequence[Rows]
 ) -> tuple[tuple[tuple[str, float, float], ...], ...]:
-    """Of each set, the facilities that it names more often than the other: name, share here, share there."""
+    """Of each set, the facilities that it used more often than the other: name, share here, share there."""
     shares = [
-        {name: len(held) / len(rows) for name, held in facilities_named(index, rows).items()}
+        {name: len(held) / len(rows) for name, held in facilities_used(index, rows).items()}
         for rows in sets
     ]
     names = {*shares[0], *shares[1]}

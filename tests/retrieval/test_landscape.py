@@ -136,6 +136,15 @@ def test_two_sets_differ_in_terms_years_and_facilities(topics: Index) -> None:
         compare(topics, rows[:0], rows)
 
 
+def test_sets_differ_in_the_facilities_that_their_papers_used(small_index: Index) -> None:
+    uses = small_index.uses
+    assert uses is not None
+    (row,) = uses.facilities.rows("JWST", used=True)
+    others = np.array([n for n in range(len(small_index.papers)) if n != row])
+    found = compare(small_index, np.array([row, others[0]]), others)
+    assert found.facilities == ((("JWST", 0.5, 0.0),), ())
+
+
 def test_a_library_is_found_and_what_is_missing_is_told(topics: Index) -> None:
     known = topics.papers[4]
     bibtex = (
