@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
 from multiprocessing import get_context
 
@@ -29,22 +30,35 @@ def detect_all(
     yield from _in_processes(chain(first, stream), n_workers)
 
 
+Batch = tuple[list[Paper], "Future[list[Detection]] | None"]
+
+
 def _in_processes(papers: Iterator[Paper], n_workers: int) -> Iterator[tuple[Paper, Detection]]:
-    waiting: deque[tuple[list[Paper], Future[list[Detection]]]] = deque()
+    waiting: deque[Batch] = deque()
     with ProcessPoolExecutor(n_workers, mp_context=get_context("spawn")) as pool:
         while batch := list(islice(papers, PAPERS_A_TASK)):
-            waiting.append((batch, pool.submit(_detected, batch)))
+            waiting.append((batch, _submitted(pool, batch)))
             if len(waiting) > 3 * n_workers:
                 yield from _next(waiting)
         while waiting:
             yield from _next(waiting)
 
 
-def _next(
-    waiting: deque[tuple[list[Paper], Future[list[Detection]]]],
-) -> Iterator[tuple[Paper, Detection]]:
+def _submitted(pool: ProcessPoolExecutor, batch: list[Paper]) -> Future[list[Detection]] | None:
+    try:
+        return pool.submit(_detected, batch)
+    except BrokenProcessPool:
+        return None
+
+
+def _next(waiting: deque[Batch]) -> Iterator[tuple[Paper, Detection]]:
+    """The oldest batch; done here where processes die: of memory, or in a script that is not guarded by __main__."""
     batch, found = waiting.popleft()
-    yield from zip(batch, found.result(), strict=True)
+    try:
+        detections = _detected(batch) if found is None else found.result()
+    except BrokenProcessPool:
+        detections = _detected(batch)
+    yield from zip(batch, detections, strict=True)
 
 
 def _detected(papers: Sequence[Paper]) -> list[Detection]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -150,6 +152,20 @@ def test_processes_find_what_one_finds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(facility_scan, "FEWEST_FOR_PROCESSES", 2)
     monkeypatch.setattr(facility_scan, "PAPERS_A_TASK", 5)
     assert list(facility_scan.detect_all(papers, workers=2)) == alone
+
+
+def test_processes_that_die_lose_no_paper(tmp_path: Path) -> None:
+    script = tmp_path / "unguarded.py"  # each process would run it again, and cannot
+    script.write_text(
+        "from indexer import facility_scan\n"
+        "from indexer.records import Paper\n"
+        "facility_scan.FEWEST_FOR_PROCESSES, facility_scan.PAPERS_A_TASK = 2, 5\n"
+        "papers = [Paper(title=f'Run {n}', abstract='We present JWST spectra.') for n in range(20)]\n"
+        "print([d.used for _, d in facility_scan.detect_all(papers, workers=2)])\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("JWST") == 20
 
 
 def rows(texts: list[tuple[str, str]]) -> list[dict[str, str]]:
