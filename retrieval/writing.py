@@ -13,6 +13,7 @@ from retrieval.errors import LLMError, LLMTooLong
 from retrieval.extract import extract
 from retrieval.language import is_in_another_language
 from retrieval.llm import LLM, Reply
+from retrieval.naming import objects_of
 from retrieval.presumption import presumption
 from retrieval.question_type import QuestionType
 from retrieval.records import Checking, SearchResult, Sentence, Table, Usage
@@ -88,7 +89,11 @@ class Writing:
             self.degraded.extend(_left_out(self.kind, self.style))
         sentences = []
         for sentence in extract(
-            self.result.query, self.result.hits, self.index.encoder, kind=self.kind
+            self.result.query,
+            self.result.hits,
+            self.index.encoder,
+            kind=self.kind,
+            objects=objects_of(self.result.understood, self.kind),
         ):
             sentences.append(sentence)
             self.on_event(AnswerEvent("writing", sentence=sentence))
