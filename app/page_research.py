@@ -204,8 +204,8 @@ def _what_next(index: Index, job: ResearchJob, report: Report | None) -> None:
 
 
 def _gone_on(index: Index, job: ResearchJob, report: Report | None) -> None:
-    """Resume with as much again of every limit; what is in the trace is not paid for again."""
-    limits = None if report is None else twice(report.limits)
+    """Resume with as much again of the limit that stopped it; what is in the trace is not paid for again."""
+    limits = None if report is None else report.limits.raised(report.stopped, report.seconds)[0]
     again = ResearchJob(job.trace, job.parts, limits.max_steps if limits else job.max_steps)
     llm = visitors_llm()
 
@@ -213,12 +213,6 @@ def _gone_on(index: Index, job: ResearchJob, report: Report | None) -> None:
         return resume(index, job.trace, llm=llm, limits=limits, cancel=cancel, on_record=on_record)
 
     _begun(again, run)
-
-
-def twice(limits: Limits) -> Limits:
-    """The limits of a run that goes on: as much again."""
-    usd = None if limits.max_usd is None else 2 * limits.max_usd
-    return Limits(2 * limits.max_steps, 2 * limits.max_tokens, 2 * limits.max_seconds, usd)
 
 
 def _trace_file() -> Path:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from indexer.errors import SourceError
 from indexer.store import Index
 from retrieval.llm import LLM
 from retrieval.records import SearchResult, SearchSettings
@@ -184,12 +185,21 @@ class Run:
 
 
 def _steps_done(earlier: tuple[Record, ...]) -> frozenset[tuple[int | None, int | None]]:
-    """The rounds that an earlier part of the run made to their end: they are taken again for nothing."""
-    return frozenset(
-        (record.data.get("part"), record.data.get("round"))
-        for record in earlier
-        if record.kind == "read"
-    )
+    """The rounds that an earlier part of the run made to their end: they are taken again for nothing.
+
+    Raises:
+        SourceError: a record does not say of what round it is.
+    """
+    done = set()
+    for record in earlier:
+        if record.kind == "read":
+            part, round_ = record.data.get("part"), record.data.get("round")
+            if not isinstance(part, int) or not isinstance(round_, int):
+                raise SourceError(
+                    f"Line {record.seq} of the trace reads for no round: its part is {part!r}, its round {round_!r}."
+                )
+            done.add((part, round_))
+    return frozenset(done)
 
 
 def _carried(settings: SearchSettings, first: SearchResult) -> SearchSettings:
