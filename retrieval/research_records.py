@@ -168,6 +168,7 @@ class Report:
     limits: Limits
     finished: bool  # neither cancelled nor stopped by a limit or a failing model
     trace: str = ""  # where its trace lies, if anywhere
+    short_answer_dropped: tuple[Sentence, ...] = ()  # a model's, of which none passed its checks
 
     @property
     def sentences(self) -> tuple[Sentence, ...]:
