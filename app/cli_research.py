@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +27,7 @@ from app.options import (
     SinceOption,
     UntilOption,
 )
+from app.research_files import new_trace
 from app.terminal import JsonOption, QuietOption, index_directory, out, say
 from indexer import config
 from indexer.errors import QueryError
@@ -71,7 +70,7 @@ DollarsOption = Annotated[
 TraceOption = Annotated[
     Path | None,
     typer.Option(
-        help="The file for the run's trace, JSON lines. Default: one in Wayfinder's cache.",
+        help="The file for the run's trace, JSON lines. Default: one in Wayfinder's cache, where the newest 100 are kept for 90 days.",
         show_default=False,
     ),
 ]
@@ -169,7 +168,7 @@ def research(
         for part in plan.parts:
             out(json.dumps({"sub_question": part}, ensure_ascii=False) if json_output else part)
         return
-    path = trace or _new_trace(question)
+    path = trace or new_trace(question)
     with _cancelled_by_ctrl_c() as cancel:
         report = run_research(
             opened,
@@ -232,13 +231,6 @@ def _refuse_settings_of_the_run(context: typer.Context) -> None:
             f"{', '.join(given)} cannot be given with --resume: a run goes on with the plan and settings it began with. "
             "Leave it out, or ask anew."
         )
-
-
-def _new_trace(question: str) -> Path:
-    """A new file in the cache, named by the time and the question."""
-    words = re.sub(r"[^a-z0-9]+", "-", question.lower()).strip("-")[:40]
-    name = f"{datetime.now():%Y%m%d-%H%M%S-%f}-{words or 'run'}.jsonl"
-    return config.cache_dir() / "research" / name
 
 
 @contextmanager
