@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +27,7 @@ from app.options import (
     SinceOption,
     UntilOption,
 )
+from app.research_files import new_trace
 from app.terminal import JsonOption, QuietOption, index_directory, out, say
 from indexer import config
 from indexer.errors import QueryError
@@ -71,7 +70,7 @@ DollarsOption = Annotated[
 TraceOption = Annotated[
     Path | None,
     typer.Option(
-        help="The file for the run's trace, JSON lines. Default: one in Wayfinder's cache.",
+        help="The file for the run's trace, JSON lines. Default: one in Wayfinder's cache, where the newest 100 are kept for 90 days.",
         show_default=False,
     ),
 ]
@@ -85,6 +84,7 @@ ResumeOption = Annotated[
 
 
 def research(
+    context: typer.Context,
     question: Annotated[
         str | None, typer.Argument(help="A question in plain words.", show_default=False)
     ] = None,
@@ -133,13 +133,20 @@ def research(
         raise QueryError("Give either a QUESTION or --resume FILE.")
     if offline:
         forbid_network()
+    if resume is not None:
+        _refuse_settings_of_the_run(context)
     limits = _limits(max_steps, max_tokens, max_seconds, max_dollars, resume)
     opened = load_index(index_directory(index, quiet))
     if question is None:
         assert resume is not None
         with _cancelled_by_ctrl_c() as cancel:
             report = resume_research(
-                opened, resume, limits=limits, cancel=cancel, on_record=_Progress(quiet)
+                opened,
+                resume,
+                offline=offline,
+                limits=limits,
+                cancel=cancel,
+                on_record=_Progress(quiet),
             )
         _print(report, markdown=markdown, json_output=json_output)
         return
@@ -157,12 +164,11 @@ def research(
         rerank=rerank,
     )
     if plan_only:
-        for part in planned(opened, question, settings, offline=offline).parts:
+        plan = planned(opened, question, settings, offline=offline, plan=sub_question or ())
+        for part in plan.parts:
             out(json.dumps({"sub_question": part}, ensure_ascii=False) if json_output else part)
         return
-    path = trace or _new_trace(question)
-    if not quiet:
-        say(f"Trace: {path}")
+    path = trace or new_trace(question)
     with _cancelled_by_ctrl_c() as cancel:
         report = run_research(
             opened,
@@ -173,7 +179,7 @@ def research(
             limits=limits,
             trace=path,
             cancel=cancel,
-            on_record=_Progress(quiet),
+            on_record=_Progress(quiet, path),
         )
     _print(report, markdown=markdown, json_output=json_output)
 
@@ -185,14 +191,16 @@ def _limits(
     dollars: float | None,
     resume: Path | None,
 ) -> Limits | None:
-    """The limits asked for; of a run that goes on, its own where none is named anew."""
-    from retrieval.research import begun_of
+    """The limits asked for; of a run that goes on, its own, raised where it was stopped by them and none is named."""
+    from retrieval.research import limits_to_go_on
     from retrieval.research_records import Limits
     from retrieval.research_trace import read_trace
 
     if dollars is not None and config.llm_config().usd_per_million_in is None:
         raise QueryError("--max-dollars needs WAYFINDER_LLM_USD_PER_MILLION, such as 0.15,0.60.")
-    usual = begun_of(read_trace(resume)[0]).limits if resume else Limits()
+    usual, raised = limits_to_go_on(read_trace(resume)[0]) if resume else (Limits(), "")
+    if raised and (steps, tokens, seconds, dollars) == (None, None, None, None):
+        say(f"It was stopped by a limit, which is doubled: {raised}.")
     return Limits(
         max_steps=usual.max_steps if steps is None else steps,
         max_tokens=usual.max_tokens if tokens is None else tokens,
@@ -201,11 +209,28 @@ def _limits(
     )
 
 
-def _new_trace(question: str) -> Path:
-    """A new file in the cache, named by the time and the question."""
-    words = re.sub(r"[^a-z0-9]+", "-", question.lower()).strip("-")[:40]
-    name = f"{datetime.now():%Y%m%d-%H%M%S-%f}-{words or 'run'}.jsonl"
-    return config.cache_dir() / "research" / name
+_OF_A_RESUMPTION = {"resume", "index", "offline", "max_steps", "max_tokens", "max_seconds", "max_dollars",
+                    "markdown", "json_output", "quiet"}  # fmt: skip
+
+
+def _refuse_settings_of_the_run(context: typer.Context) -> None:
+    """A run goes on with the question, plan, filters and trace that it began with.
+
+    Raises:
+        QueryError: another option is given beside --resume.
+    """
+    given = [
+        param.opts[0]
+        for param in context.command.params
+        if param.name not in _OF_A_RESUMPTION
+        and (source := context.get_parameter_source(str(param.name))) is not None
+        and source.name == "COMMANDLINE"
+    ]
+    if given:
+        raise QueryError(
+            f"{', '.join(given)} cannot be given with --resume: a run goes on with the plan and settings it began with. "
+            "Leave it out, or ask anew."
+        )
 
 
 @contextmanager
@@ -226,10 +251,10 @@ def _cancelled_by_ctrl_c() -> Iterator[threading.Event]:
 
 
 class _Progress:
-    """Says on stderr what a run does, a line a step."""
+    """Says on stderr what a run does, a line a step, and in which new file its trace is."""
 
-    def __init__(self, quiet: bool) -> None:
-        self._quiet = quiet
+    def __init__(self, quiet: bool, trace: Path | None = None) -> None:
+        self._quiet, self._trace = quiet, trace
         self._n_read = self._tokens = 0
         self._usd: float | None = None
         self._seen: set[str] = set()
@@ -241,7 +266,9 @@ class _Progress:
             self._usd = (self._usd or 0.0) + data["usd"] if data["usd"] is not None else self._usd
         if self._quiet:
             return
-        if record.kind == "plan":
+        if record.kind == "run":
+            say(f"Trace: {self._trace}")
+        elif record.kind == "plan":
             say(f"Plan, by {data['by']}:")
             for number, part in enumerate(data["parts"], 1):
                 say(f"  {number}. {part}")

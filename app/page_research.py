@@ -7,15 +7,14 @@ a fragment looks at it every second.
 from __future__ import annotations
 
 import json
-import tempfile
 import threading
 from dataclasses import replace
-from pathlib import Path
 
 import streamlit as st
 
 from app import page_parts
 from app.page_session import open_index, visitors_llm
+from app.research_files import visit_folder
 from app.research_job import ResearchJob
 from app.research_parts import HOW_FAR, progress, report_body, report_head
 from indexer import config
@@ -95,12 +94,17 @@ def _plan(index: Index, settings: SearchSettings, *, offline: bool) -> None:
     st.session_state.plan_kept = text
     st.caption(page_parts.literal(st.session_state.plan_note))
     limits = _limits()
+    st.caption(
+        "The run's trace, which holds your question, is kept on this host for your visit: it is deleted with "
+        "“Another question” or when you leave; what a stopped server leaves behind goes with the first run a day later."
+    )
     parts = [line.strip() for line in text.splitlines() if line.strip()]
     if st.button("Start the research", type="primary"):
         question = st.session_state.researched
         llm = None if offline else visitors_llm()
-        trace = _trace_file()
-        job = ResearchJob(trace, tuple(parts), limits.max_steps)
+        folder = visit_folder()
+        trace = folder.path / "trace.jsonl"
+        job = ResearchJob(trace, tuple(parts), limits.max_steps, folder)
 
         def run(cancel: threading.Event, on_record: OnRecord) -> Report:
             return research(
@@ -198,34 +202,24 @@ def _what_next(index: Index, job: ResearchJob, report: Report | None) -> None:
         ):
             _gone_on(index, job, report)
         if st.button("Another question"):
+            if job.folder is not None:
+                job.folder.delete()
             for name in ("research", "researched", "plan_note", "plan-text"):
                 st.session_state.pop(name, None)
             st.rerun()
 
 
 def _gone_on(index: Index, job: ResearchJob, report: Report | None) -> None:
-    """Resume with as much again of every limit; what is in the trace is not paid for again."""
-    limits = None if report is None else twice(report.limits)
-    again = ResearchJob(job.trace, job.parts, limits.max_steps if limits else job.max_steps)
+    """Resume with as much again of the limit that stopped it; what is in the trace is not paid for again."""
+    limits = None if report is None else report.limits.raised(report.stopped, report.seconds)[0]
+    steps = limits.max_steps if limits else job.max_steps
+    again = ResearchJob(job.trace, job.parts, steps, job.folder)
     llm = visitors_llm()
 
     def run(cancel: threading.Event, on_record: OnRecord) -> Report:
         return resume(index, job.trace, llm=llm, limits=limits, cancel=cancel, on_record=on_record)
 
     _begun(again, run)
-
-
-def twice(limits: Limits) -> Limits:
-    """The limits of a run that goes on: as much again."""
-    usd = None if limits.max_usd is None else 2 * limits.max_usd
-    return Limits(2 * limits.max_steps, 2 * limits.max_tokens, 2 * limits.max_seconds, usd)
-
-
-def _trace_file() -> Path:
-    """A new file in the cache for this visitor's run; its name cannot be guessed."""
-    folder = config.cache_dir() / "research"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return Path(tempfile.mkdtemp(dir=folder)) / "trace.jsonl"
 
 
 main()

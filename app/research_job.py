@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from app.research_files import VisitFolder
 from indexer.errors import WayfinderError
 from retrieval.research_records import Report
 from retrieval.research_trace import OnRecord, Record
@@ -30,6 +31,7 @@ class ResearchJob:
     trace: Path
     parts: tuple[str, ...]  # of the plan, as far as it is known before the run says so
     max_steps: int
+    folder: VisitFolder | None = None  # of the trace; deleted with the last job that has it
     cancel: threading.Event = field(default_factory=threading.Event)
     records: list[Record] = field(default_factory=list)
     report: Report | None = None

@@ -17,6 +17,7 @@ from retrieval.evidence import POOL, balanced
 from retrieval.followup import Context, with_kept
 from retrieval.fulltext import FullTexts, with_full_texts
 from retrieval.llm import LLM, configured_llm
+from retrieval.naming import not_named
 from retrieval.offline import settings_offline
 from retrieval.passages import in_full
 from retrieval.presumption import Presumption, nearest, presumption
@@ -112,6 +113,8 @@ def ask(
         return _answer(
             result, routed, "refused", (), notes, Usage(), {"search": searched}, reason=refusal
         )
+    if unnamed := not_named(result, routed.kind):
+        result = replace(result, degraded=(unnamed, *result.degraded))
     if routed.kind == "time-sensitive":
         result = replace(result, hits=_newest_first(result.hits))
     if result.coverage is not None and result.coverage.level == "thinly":

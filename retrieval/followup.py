@@ -28,6 +28,12 @@ _DEPENDS = re.compile(
     r"|^\s*(?:and|but|or|so|also|then|what about|how about|why\s*\??\s*$|in which|since when)\b",
     re.IGNORECASE,
 )
+# "What drives reionization?": short, and whole; not "How many planets?" or "Why not magnetars?"
+_STANDS = re.compile(
+    r"^\s*(?:what|who|which|how|why|where|when)\s+(?!(?:many|much|far|often|about|long|big|old|so|not|else|more|few|fast|kind|and|or)\b)"
+    r"[a-z]+\s+(?!(?:next|else|then|more|there|wrong|happens?|matters?)\b)[\w-]{3,}\s*\??\s*$",
+    re.IGNORECASE,
+)
 _WHAT_ABOUT = re.compile(r"^\s*(?:and |but )?(?:what|how) about (.+?)\s*\??\s*$|^\s*and (?:for|in) (.+?)\s*\??\s*$", re.IGNORECASE)  # fmt: skip
 _IT = re.compile(
     r"\b(?:it|this object|this source|this planet|this galaxy|this star)\b", re.IGNORECASE
@@ -86,7 +92,8 @@ def context_of_row(row: Mapping[str, Any]) -> Context:
 
 def made_whole(question: str, context: Context, model: LLM | None = None) -> str:
     """Return the question so that it stands alone; itself where it does already."""
-    if not (_DEPENDS.search(question) or len(question.split()) < 4):
+    short = len(question.split()) < 4 and not _STANDS.match(question)
+    if not (_DEPENDS.search(question) or short):
         return question
     if model is not None and (said := _by_model(question, context, model)):
         return said

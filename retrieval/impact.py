@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -42,6 +42,7 @@ class Scope:
     since: int | None = None
     until: int | None = None
     papers: tuple[str, ...] | None = None
+    n_missing: int = 0  # of `papers`, not in the index; `impact` counts them
 
     @property
     def label(self) -> str:
@@ -50,6 +51,7 @@ class Scope:
         said += [f"since {self.since}"] if self.since is not None else []
         said += [f"until {self.until}"] if self.until is not None else []
         said += [f"among {len(self.papers):,} chosen papers"] if self.papers is not None else []
+        said += [f"{self.n_missing:,} of them not in this index"] if self.n_missing else []
         return ", ".join(said)
 
 
@@ -132,9 +134,9 @@ def impact(index: Index, name: str, kind: Kind = "facility", scope: Scope | None
         IndexMissing: the index lacks detected facilities.
         QueryError: nobody knows that facility or method (the nearest names are given), or no paper is in
             the scope.
-        PaperNotFound: a chosen paper is not in the index.
+        PaperNotFound: none of the chosen papers is in the index; how many are not is in the impact's scope.
     """
-    chosen = scope or Scope()
+    chosen = _counted(index, scope or Scope())
     inside = _rows_in(index, chosen)
     entry, used, mentioned = _subject(index, name, kind)
     used, mentioned = used[inside[used]], mentioned[inside[mentioned]]
@@ -227,7 +229,7 @@ def _rows_in(index: Index, scope: Scope) -> npt.NDArray[np.bool_]:
     if scope.query:
         inside &= _mask(index, index.lexical.rows_with_all(scope.query))
     if scope.papers is not None:
-        inside &= _mask(index, _rows_of(index, scope.papers))
+        inside &= _mask(index, index.rows_of(scope.papers)[0])
     if not inside.any():
         known = index.year[index.year != UNKNOWN_YEAR]
         span = f", which is of {known.min()} to {known.max()}" if len(known) else ""
@@ -235,18 +237,16 @@ def _rows_in(index: Index, scope: Scope) -> npt.NDArray[np.bool_]:
     return inside
 
 
-def _rows_of(index: Index, identifiers: Sequence[str]) -> Rows:
-    found, unknown = [], []
-    for identifier in identifiers:
-        try:
-            found.append(index.row_of(identifier))
-        except PaperNotFound:
-            unknown.append(identifier)
-    if unknown and not found:
+def _counted(index: Index, scope: Scope) -> Scope:
+    """The scope with how many of its chosen papers the index lacks."""
+    if scope.papers is None:
+        return scope
+    found, missing = index.rows_of(scope.papers)
+    if missing and not len(found):
         raise PaperNotFound(
-            f"None of the {len(unknown):,} chosen papers is in this index, such as {unknown[0]!r}."
+            f"None of the {len(missing):,} chosen papers is in this index, such as {missing[0]!r}."
         )
-    return np.unique(np.asarray(found, dtype=np.int64))
+    return replace(scope, n_missing=len(missing))
 
 
 def _mask(index: Index, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import lru_cache
@@ -36,8 +36,11 @@ _DESIGNATION = re.compile(
     r"|(?:GRB|FRB|GW)[ -]?\d{6,8}[A-Za-z]?"
     r"|TOI-\d{3,5}|TOI ?\d{3,5}(?:\.\d\d| ?[b-h]\b)|K2-\d{1,4}"
     r"|[A-Z][A-Za-z]{2,}-\d{1,4} ?[b-h]"  # a planet of any catalogue
-    r")\b(?: [b-h]\b)?"
+    r")\b(?: [b-h](?![\w'’-]|\.\w))?"
 )
+_PLANET = re.compile(r"(?P<host>.*\d|.+(?= )) ?(?P<letter>[b-h])")
+_PLANET_AFTER = re.compile(r" ([b-h])(?![\w'’-]|\.\w)")
+_TRANSIENT = re.compile(r"(?:SN|AT|GRB|FRB|GW)\b|(?:SN|AT|GRB|FRB|GW)\d")
 
 
 def authors(text: str, is_author: Callable[[str], bool]) -> Iterator[Found]:
@@ -71,16 +74,45 @@ def named_objects(text: str) -> Iterator[Understood]:
     """Yield the objects named in a text, by table or by designation."""
     known: set[tuple[int, int]] = set()
     for mention in objects().find(text, case_matters=True):
-        known.add((mention.start, mention.end))
         entry = mention.entry
+        after = _PLANET_AFTER.match(text, mention.end)
+        words = mention.words + after[0] if after and entry.kind == "star" else mention.words
+        known.add((mention.start, mention.start + len(words)))
+        if entry.kind == "star" and (planet := _PLANET.fullmatch(words)):
+            yield _planet(words, entry.name, entry.names, planet["letter"])
+            continue
         other = next(
             (a for a in entry.aliases if written_form(a) != written_form(mention.words)), ""
         )
         label = f"{entry.name} ({other})" if other else entry.name
         yield Understood("object", label, "boosts", mention.words, entry.name, entry.names)
     for match in _DESIGNATION.finditer(text):
-        if not any(start < match.end() and match.start() < end for start, end in known):
+        if any(start < match.end() and match.start() < end for start, end in known):
+            continue
+        planet = None if _TRANSIENT.match(match[0]) else _PLANET.fullmatch(match[0])
+        if planet:
+            star = objects().get(planet["host"])
+            names = star.names if star else (planet["host"],)
+            yield _planet(match[0], names[0], names, planet["letter"])
+        else:
             yield Understood("object", match[0], "boosts", match[0], match[0], (match[0],))
+
+
+def _planet(words: str, host: str, hosts: Sequence[str], letter: str) -> Understood:
+    """A planet under each name of its star, written with a space and without: papers and questions do either."""
+    stars = [name for name in hosts if not re.search(r"(?: [b-h]|planet|star)$", name)]
+    names = (f"{name}{space}{letter}" for name in stars or [host] for space in (" ", ""))
+    name = f"{host} {letter}"
+    return Understood("object", name, "boosts", words, name, tuple(dict.fromkeys((name, *names))))
+
+
+def host_names(planet: str) -> tuple[str, ...]:
+    """The names of the star of "HD 209458 b"; none where the name is no planet's."""
+    found = None if _TRANSIENT.match(planet) else _PLANET.fullmatch(planet)
+    if found is None:
+        return ()
+    star = objects().get(found["host"])
+    return star.names if star and star.kind == "star" else (found["host"],)
 
 
 def named_facilities(text: str) -> Iterator[Understood]:

@@ -20,6 +20,13 @@ _NEXT_QUESTION = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"(?<=[?;])\s+")
+_COMPARED = re.compile(
+    r"^\s*(?:please\s+)?(?:compare|contrast)\s+(?P<things>.+?(?:,|\s+and\s).+?\s+and\s+.+?|[^,]+,.+?\s+and\s+.+?)"
+    r"(?P<rest>\s+(?:in|for|of|at|on|as|by|from|with respect to)\s+.+?)?\s*[?.]?\s*$",
+    re.IGNORECASE,
+)
+MOST_COMPARED_CHARACTERS = 1000  # of a question that is looked through for what it compares
+_BETWEEN_THINGS = re.compile(r"\s*,\s*(?:and\s+)?|\s+and\s+", re.IGNORECASE)
 _TWO_THINGS = (
     re.compile(
         r"^\s*(?:please\s+)?(?:compare|contrast)\s+(?P<a>.+?)\s+(?:and|with|to|against|versus|vs\.?)\s+(?P<b>.+?)(?P<rest>\s+(?:in|for|of|at|on|as|by|from|with respect to)\s+.+?)?\s*[?.]?\s*$",
@@ -30,7 +37,8 @@ _TWO_THINGS = (
         re.IGNORECASE,
     ),
     re.compile(
-        r"^\s*(?P<a>[^?]+?)\s+(?:versus|vs\.?)\s+(?P<b>[^?]+?)(?P<rest>\s+(?:in|for|at|on|as|by)\s+.+?)?\s*[?.]?\s*$",
+        # after a question word it names the axes of a plot: "the luminosity function versus redshift"
+        rf"^(?!\s*(?:{_ASKS}|is|are|can|could|should|was|were|in)\b)\s*(?P<a>[^?]+?)\s+(?:versus|vs\.?)\s+(?P<b>[^?]+?)(?P<rest>\s+(?:in|for|at|on|as|by)\s+.+?)?\s*[?.]?\s*$",
         re.IGNORECASE,
     ),
 )
@@ -77,6 +85,8 @@ def split(question: str) -> tuple[str, ...]:
     or written one after the other, are parted, and a part that leans on the one before is made whole.
     """
     text = " ".join(question.split())
+    if several := _several(text):
+        return _bounded([*several, text])
     for pattern in _TWO_THINGS:
         if found := pattern.search(text):
             rest = found["rest"] or ""
@@ -86,10 +96,23 @@ def split(question: str) -> tuple[str, ...]:
     return _bounded(_whole(parts)) or (text[:MOST_PART_CHARACTERS],)
 
 
+def _several(text: str) -> list[str]:
+    """What "Compare X, Y and Z" compares, each in full; nothing where it compares two things."""
+    found = _COMPARED.search(text) if len(text) <= MOST_COMPARED_CHARACTERS else None
+    things = _BETWEEN_THINGS.split(found["things"]) if found else []
+    if found is None or len(things) < 3 or any(re.search(r"\bof\b", t) for t in things[1:]):
+        return []
+    things = [*(_each_in_full(thing, things[-1])[0] for thing in things[:-1]), things[-1]]
+    of = re.match(r".+\bof\s+", things[0])
+    things = [things[0], *(f"{of.group() if of else ''}{thing}" for thing in things[1:])]
+    return [f"{thing}{found['rest'] or ''}" for thing in things][: MOST_PARTS - 1]
+
+
 def _each_in_full(first: str, second: str) -> tuple[str, str]:
     """Both things with what they share: "long and short bursts", "the mass of A and B"."""
     a, b = first.split(), second.split()
-    alike = a[0].casefold() == b[0].casefold() or (len(a) == 1 and not first.endswith("s"))
+    shares = len(a) == 1 and first.islower() and not first.endswith("s")  # "long", not "M31"
+    alike = a[0].casefold() == b[0].casefold() or shares
     if len(a) < len(b) and alike:
         return " ".join([*a, *b[len(a) :]]), second
     of = re.match(r".+\bof\s+", first)

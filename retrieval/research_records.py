@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -12,6 +13,13 @@ from retrieval.records import Evidence, Hit, Sentence, Usage
 
 MOST_PARTS = 6
 MOST_PART_CHARACTERS = 300
+
+_REACHED = {  # how the reasons for which a run stops name its limits
+    "max_steps": r"limit of [\d,]+ steps",
+    "max_tokens": r"limit of [\d,]+ tokens",
+    "max_seconds": r"limit of \S+ seconds",
+    "max_usd": r"limit of \$",
+}
 
 PlanBy = Literal["user", "model", "rules"]
 How = Literal["question", "references", "similar", "gap"]
@@ -37,6 +45,19 @@ class Limits:
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise QueryError(f"{name} is {value}: give a number above 0.")
+
+    def raised(self, reasons: Iterable[str], seconds: float = 0.0) -> tuple[Limits, str]:
+        """The limits with those doubled that stopped a run after `seconds`, and what was raised, in words."""
+        said = " ".join(reasons)
+        more = {
+            name: 2 * (max(value, seconds) if name == "max_seconds" else value)
+            for name, pattern in _REACHED.items()
+            if (value := getattr(self, name)) is not None and re.search(pattern, said)
+        }
+        words = ", ".join(
+            f"{name.replace('_', '-')} {round(value, 4):,}" for name, value in more.items()
+        )
+        return replace(self, **more), words
 
 
 @dataclass(frozen=True)
@@ -147,6 +168,7 @@ class Report:
     limits: Limits
     finished: bool  # neither cancelled nor stopped by a limit or a failing model
     trace: str = ""  # where its trace lies, if anywhere
+    short_answer_dropped: tuple[Sentence, ...] = ()  # a model's, of which none passed its checks
 
     @property
     def sentences(self) -> tuple[Sentence, ...]:

@@ -35,6 +35,7 @@ class Found:
     sections: Sequence[Written]
     short_answer: Sequence[Cited]
     disagreements: Sequence[Cited]
+    dropped: Sequence[Cited] = ()  # of the short answer
 
 
 def put_together(
@@ -53,6 +54,7 @@ def put_together(
         *(cited for section in found.sections for cited in section.sentences),
         *found.disagreements,
         *(cited for section in found.sections for cited in section.dropped),
+        *found.dropped,
     ]
     rows = dict.fromkeys(row for cited in in_order for row in _rows(cited))
     numbers = {row: n for n, row in enumerate(rows, 1)}
@@ -61,6 +63,7 @@ def put_together(
         question=found.first.query,
         plan=found.plan,
         short_answer=_numbered(found.short_answer, numbers),
+        short_answer_dropped=_numbered(found.dropped, numbers),
         sections=tuple(
             Section(
                 strand.question,
@@ -146,6 +149,7 @@ def report_row(report: Report) -> dict[str, Any]:
         "question": report.question,
         "plan": asdict(report.plan),
         "short_answer": [sentence_row(s) for s in report.short_answer],
+        "short_answer_dropped": [sentence_row(s) for s in report.short_answer_dropped],
         "sections": [
             {
                 "question": section.question,

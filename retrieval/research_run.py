@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from indexer.errors import SourceError
 from indexer.store import Index
+from indexer.tokens import fold
 from retrieval.llm import LLM
 from retrieval.records import SearchResult, SearchSettings
 from retrieval.research_meter import MOST_FAILURES, Meter, Metered
@@ -45,6 +48,7 @@ class Run:
         self.strands: list[Strand] = []
         self.sections: dict[int, Written] = {}
         self.short_answer: list[Cited] = []
+        self.dropped: list[Cited] = []  # of the short answer
         self.disagreements: list[Cited] = []
 
     def report(self, first: SearchResult) -> Report:
@@ -122,7 +126,7 @@ class Run:
             (self.short_answer, note), (self.disagreements, other) = short.result(), apart.result()
         self.degraded += [text for text in (note, other) if text]
         if not any(c.sentence.supported for c in self.short_answer):
-            self.short_answer = [s.sentences[0] for s in sections if s.sentences]
+            self._replace_short_answer(sections)
         if self.model is None:
             self.disagreements = self.writer.debated(self._first.query, hits)
         for name, found in (
@@ -131,6 +135,27 @@ class Run:
         ):
             for cited in found:
                 self.trace.add("sentence", of=name, **self._row(cited))
+
+    def _replace_short_answer(self, sections: Sequence[Written]) -> None:
+        """The first sentence of each section that no other one says; those that failed are kept apart."""
+        if self.short_answer:
+            self.degraded.append(
+                f"None of the model's {len(self.short_answer)} sentences of the short answer passed its checks: "
+                "the first sentences of the sections stand for them."
+            )
+        self.dropped, self.short_answer = self.short_answer, []
+        said: set[object] = set()
+        for section in sections:
+            keys = [(self._said(cited), cited) for cited in section.sentences]
+            key, first = next((pair for pair in keys if not pair[0] & said), (set(), None))
+            if first is not None:
+                said |= key
+                self.short_answer.append(first)
+
+    def _said(self, cited: Cited) -> set[object]:
+        """What a sentence says: its words, and each quotation with its paper."""
+        quotes = {(cited.rows[e.n - 1], fold(e.quote)) for e in cited.sentence.evidence}
+        return {fold(" ".join(cited.sentence.text.split())), *quotes}
 
     def _hopeless(self) -> bool:
         """Whether the index covers neither the question nor any part of it: no model is asked then."""
@@ -170,6 +195,7 @@ class Run:
             strands=self.strands,
             sections=[self.sections[i] for i in range(len(self.strands))],
             short_answer=self.short_answer,
+            dropped=self.dropped,
             disagreements=self.disagreements,
         )
         failed = self.model is not None and self.meter.failures >= MOST_FAILURES
@@ -184,12 +210,21 @@ class Run:
 
 
 def _steps_done(earlier: tuple[Record, ...]) -> frozenset[tuple[int | None, int | None]]:
-    """The rounds that an earlier part of the run made to their end: they are taken again for nothing."""
-    return frozenset(
-        (record.data.get("part"), record.data.get("round"))
-        for record in earlier
-        if record.kind == "read"
-    )
+    """The rounds that an earlier part of the run made to their end: they are taken again for nothing.
+
+    Raises:
+        SourceError: a record does not say of what round it is.
+    """
+    done = set()
+    for record in earlier:
+        if record.kind == "read":
+            part, round_ = record.data.get("part"), record.data.get("round")
+            if not isinstance(part, int) or not isinstance(round_, int):
+                raise SourceError(
+                    f"Line {record.seq} of the trace reads for no round: its part is {part!r}, its round {round_!r}."
+                )
+            done.add((part, round_))
+    return frozenset(done)
 
 
 def _carried(settings: SearchSettings, first: SearchResult) -> SearchSettings:

@@ -125,7 +125,7 @@ def read_trace(path: Path) -> tuple[tuple[Record, ...], int]:
             )
             for r in rows
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise SourceError(
             f"{path} is no trace of `wayfinder research`: a line of it is no record."
         ) from error

@@ -17,6 +17,7 @@ from retrieval.coverage import NEAREST, coverage, nearness
 from retrieval.errors import LLMError, QueryError, RerankError
 from retrieval.hyde import hyde_vector, hypothetical_abstracts
 from retrieval.llm import LLM, configured_llm
+from retrieval.names import host_names
 from retrieval.pathfinder import pathfinder_score
 from retrieval.ranking import Extra, keyword_weight, ranked
 from retrieval.records import SearchResult, SearchSettings
@@ -62,6 +63,7 @@ def search(
         degraded.append(which_to_drop(required))
     pinned = _pinned_rows(index, meant, allowed, degraded)
     clock.stage("understanding")
+    meant = _as_papers_write(index, meant)
     text = meant.text if len(meant.text) >= MIN_QUERY_CHARACTERS else _condition_words(meant)
     named = _named(index, meant)
     if settings.preset == "pathfinder":
@@ -184,6 +186,18 @@ def _condition_words(meant: Understanding) -> str:
     return " ".join(item.value for item in meant.of("title", "abstract"))
 
 
+def _as_papers_write(index: Index, meant: Understanding) -> Understanding:
+    """The text with each planet as most papers spell it: HD 209458 b or HD 209458b, so that both ask the same."""
+    text = meant.text
+    for item in meant.of("object"):
+        if host_names(item.value):
+            spellings = (item.value, f"{item.value[:-2]}{item.value[-1]}", item.words)
+            counts = [len(index.lexical.rows_with_all(name)) for name in spellings]
+            if max(counts):
+                text = text.replace(item.words, spellings[counts.index(max(counts))])
+    return replace(meant, text=text)
+
+
 @dataclass(frozen=True)
 class _Named:
     """An object or facility of the question, and the rows of the papers that name it in any way."""
@@ -196,6 +210,8 @@ def _named(index: Index, meant: Understanding) -> list[_Named]:
     found = []
     for item in meant.of("object", "facility"):
         rows = [index.lexical.rows_with_all(name) for name in {item.words, *item.names}]
+        if not any(map(len, rows)):
+            rows += [index.lexical.rows_with_all(name) for name in host_names(item.value)]
         found.append(_Named(item, np.unique(np.concatenate(rows)).astype(np.int64)))
     return found
 
@@ -208,8 +224,9 @@ def _word_scores(index: Index, text: str, named: Sequence[_Named]) -> Floats:
     """
     scores = index.lexical.scores(text)
     for name in named:
-        own = index.lexical.scores(name.item.words)
-        usual = own[index.lexical.rows_with_all(name.item.words)]
+        words = next((n for n in (name.item.words, *name.item.names) if n in text), name.item.words)
+        own = index.lexical.scores(words)
+        usual = own[index.lexical.rows_with_all(words)]
         typical = np.median(usual) if len(usual) else own.max(initial=0.0)
         scores[name.rows] += np.maximum(typical - own[name.rows], 0.0)
     return scores

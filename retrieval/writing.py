@@ -13,6 +13,7 @@ from retrieval.errors import LLMError, LLMTooLong
 from retrieval.extract import extract
 from retrieval.language import is_in_another_language
 from retrieval.llm import LLM, Reply
+from retrieval.naming import objects_of
 from retrieval.presumption import presumption
 from retrieval.question_type import QuestionType
 from retrieval.records import Checking, SearchResult, Sentence, Table, Usage
@@ -90,7 +91,10 @@ class Writing:
         if needs_model:
             self.degraded.extend(_left_out(self.kind, self.style))
         question, hits = self.result.query, self.result.hits
-        sentences = list(extract(question, hits, self.index.encoder, kind=self.kind))
+        objects = objects_of(self.result.understood, self.kind)
+        sentences = list(
+            extract(question, hits, self.index.encoder, kind=self.kind, objects=objects)
+        )
         if self.kind not in _IN_THEIR_ORDER:
             sentences = themed(question, sentences, hits, self.index, self.found)
         for sentence in sentences:

@@ -51,6 +51,10 @@ def test_the_plan_alone_and_ones_own(small_index_dir: Path, tmp_path: Path) -> N
     done = run(small_index_dir, trace, QUESTION, "--plan-only")
     assert done.stdout.splitlines() == PARTS
     assert not trace.exists()
+    done = run(
+        small_index_dir, trace, QUESTION, "--plan-only", "--sub-question", "Clouds on planets"
+    )
+    assert done.stdout.splitlines() == ["Clouds on planets"]
     done = run(small_index_dir, trace, QUESTION, "--sub-question", "Clouds on planets", "--since", "2025",
                "--max-steps", "1", "--json", "-q")  # fmt: skip
     report = json.loads(done.stdout)
@@ -70,6 +74,23 @@ def test_the_plan_alone_and_ones_own(small_index_dir: Path, tmp_path: Path) -> N
         ([QUESTION, "--since", "2030", "--until", "2000"], QueryError, "hold nothing"),
         (["--resume", "/nowhere/trace.jsonl"], SourceError, "cannot be read"),
         (["x"], QueryError, "only 'x'"),
+        ([QUESTION, "--sub-question", ""], QueryError, "0 sub-questions"),
+        (
+            ["--resume", "x.jsonl", "--since", "2020", "--hyde"],
+            QueryError,
+            "--since, --hyde cannot be given with --resume",
+        ),
+        (
+            ["--resume", "x.jsonl", "--plan-only"],
+            QueryError,
+            "--plan-only cannot be given with --resume",
+        ),
+        (
+            ["--resume", "x.jsonl", "--trace", "y", "--author", "A"],
+            QueryError,
+            "--author, --trace cannot",
+        ),
+        (["--resume", "x.jsonl", "--sub-question", "Jets"], QueryError, "--sub-question cannot"),
     ],
 )
 def test_mistakes_are_said(
@@ -78,6 +99,36 @@ def test_mistakes_are_said(
     done = run(small_index_dir, tmp_path / "trace.jsonl", *words)
     assert isinstance(done.exception, error)
     assert message in str(done.exception)
+    assert "Trace:" not in done.stderr
+
+
+def test_the_hint_to_go_on_goes_on(small_index_dir: Path, tmp_path: Path) -> None:
+    trace = tmp_path / "trace.jsonl"
+    report = json.loads(run(small_index_dir, trace, QUESTION, "--max-steps", "1", "--json").stdout)
+    for steps in (2, 4):
+        assert report["stopped"] == [f"The limit of {steps // 2} steps was reached."]
+        done = run(small_index_dir, trace, "--resume", str(trace), "--json")
+        assert f"which is doubled: max-steps {steps}." in done.stderr
+        report = json.loads(done.stdout)
+        assert report["limits"]["max_steps"] == steps
+    kept = run(small_index_dir, trace, "--resume", str(trace), "--max-steps", "3", "--json", "-q")
+    assert json.loads(kept.stdout)["limits"]["max_steps"] == 3
+
+
+def test_going_on_offline_asks_no_model(
+    small_index_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace = tmp_path / "trace.jsonl"
+    monkeypatch.setattr("app.cli_research.forbid_network", lambda: None)  # it cannot be taken back
+    with Scholar(PARTS) as server:
+        for name, value in (("BASE_URL", server.base_url), ("MODEL", "toy-1"), ("API_KEY", KEY)):
+            monkeypatch.setenv(f"WAYFINDER_LLM_{name}", value)
+        run(small_index_dir, trace, QUESTION, "--max-steps", "1")
+        n_before = len(server.requests)
+        done = run(small_index_dir, trace, "--resume", str(trace), "--offline", "--json")
+        assert n_before > 0
+        assert len(server.requests) == n_before
+    assert {section["by"] for section in json.loads(done.stdout)["sections"]} == {"quotes"}
 
 
 def test_ctrl_c_ends_with_a_report_that_can_be_gone_on_with(

@@ -53,6 +53,7 @@ def test_a_question_is_planned_changed_researched_and_reported(
 ) -> None:
     test = planned_page(research_page(small_index_dir, monkeypatch, tmp_path))
     assert test.text_area(key="plan-text").value == "\n".join(PARTS)
+    assert "which holds your question, is kept on this host for your visit" in words(test)
     test.switch_page("page_ask.py").run()
     test.switch_page("page_research.py").run()
     assert test.text_area(key="plan-text").value == "\n".join(PARTS), "kept beside another page"
@@ -72,8 +73,10 @@ def test_a_question_is_planned_changed_researched_and_reported(
     downloads = {d.label for d in test.get("download_button")}
     assert downloads == {"Report (Markdown)", "Report (JSON)", "Trace (JSON lines)"}
     assert "Go on with it" not in labels(test)
+    (trace,) = tmp_path.rglob("trace.jsonl")
     click(test, "Another question")
     assert test.text_area(key="research-question-text").value == ""
+    assert not trace.parent.exists(), "the trace was kept for this run alone"
 
 
 def test_a_cancelled_run_reports_and_goes_on(

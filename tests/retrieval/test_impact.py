@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.cli_impact import as_csv
+from app.cli_impact import as_csv, page_of
 from app.impact_report import report
 from indexer.build import build_index
 from indexer.errors import IndexMissing, PaperNotFound, QueryError
@@ -119,6 +119,11 @@ def test_restricted_to_words_years_and_chosen_papers(index: Index) -> None:
     chosen = Scope(papers=("2023ApJ...003....1A", "2501.00012", "2020ApJ...001....1A", "no such"))
     found = impact(index, "JWST", scope=chosen)
     assert (len(found.used), found.n_scope) == (2, 3)
+    said = "among 4 chosen papers, 1 of them not in this index"
+    assert found.scope.label == said
+    assert impact_row(index, found)["restricted"] == said
+    assert said in page_of(index, found)
+    assert said in report(index, [found])
 
 
 def test_growth_compares_three_years_with_the_three_before(tmp_path: Path) -> None:

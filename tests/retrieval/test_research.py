@@ -42,6 +42,27 @@ from tests.scholar import PARTS, QUESTION, Scholar, model, passes_again
             ("What powers fast radio bursts?", "How common are magnetars?", "What do host galaxies look like?"),
         ),
         ("Dark matter halos", ("Dark matter halos",)),
+        (
+            "How do jets affect star formation, and what drives reionization?",
+            ("How do jets affect star formation?", "What drives reionization?"),
+        ),
+        ("What are magnetars, and how many?", ("What are magnetars?", "What are magnetars: how many?")),
+        (
+            "What is the luminosity function of quasars versus redshift?",
+            ("What is the luminosity function of quasars versus redshift?",),
+        ),
+        ("How does stellar mass vs. halo mass evolve?", ("How does stellar mass vs. halo mass evolve?",)),
+        ("Jets versus winds in quasars", ("Jets in quasars", "Winds in quasars", "Jets versus winds in quasars")),
+        (
+            "Compare jets and winds and radiation",
+            ("Jets", "Winds", "Radiation", "Compare jets and winds and radiation"),
+        ),
+        (
+            "Compare the metallicity of M31, M33 and the Milky Way.",
+            ("The metallicity of M31", "The metallicity of M33", "The metallicity of the Milky Way",
+             "Compare the metallicity of M31, M33 and the Milky Way."),
+        ),
+        ("Compare M31 and the Milky Way", ("M31", "The Milky Way", "Compare M31 and the Milky Way")),
     ],
 )  # fmt: skip
 def test_rules_split_a_question_by_its_words(question: str, parts: tuple[str, ...]) -> None:
@@ -202,6 +223,25 @@ def test_a_sentence_that_fails_is_repaired_once_and_then_marked(small_index: Ind
     failed = section.sentences[-1]
     assert f"the quotation is not in paper [{failed.citations[0]}]" in failed.problems
     assert "not supported" in report_markdown(report)
+
+
+def test_a_short_answer_that_fails_is_replaced_kept_and_said(small_index: Index) -> None:
+    failed = Reply(json.dumps({"sentences": [{"text": "It fell by 99.", "citations": [1], "quotes": []}]}))  # fmt: skip
+    with Scholar(PARTS, script={"short": failed, "repair": failed}) as server:
+        report = research(small_index, QUESTION, llm=model(server), limits=Limits(max_steps=2))
+    assert [s.text for s in report.short_answer_dropped] == ["It fell by 99."]
+    assert any("None of the model's 1 sentences of the short answer" in n for n in report.degraded)
+    firsts = [section.sentences[0].text for section in report.sections]
+    assert [s.text for s in report.short_answer] == firsts
+
+
+def test_the_short_answer_quotes_nothing_twice(small_index: Index) -> None:
+    plan = ["Jets and star formation in ellipticals", "Star formation and jets in ellipticals"]
+    report = research(small_index, QUESTION, offline=True, plan=plan)
+    firsts = [section.sentences[0].evidence[0].quote for section in report.sections]
+    assert firsts[0] == firsts[1], "both sections begin with the same words"
+    quotes = [s.evidence[0].quote for s in report.short_answer]
+    assert len(quotes) == len(set(quotes)) == 2
 
 
 def test_instructions_in_an_abstract_are_fenced_and_change_nothing(small_index: Index) -> None:

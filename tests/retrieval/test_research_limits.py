@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -244,6 +245,7 @@ def test_a_full_disk_ends_the_trace_and_not_the_run(small_index: Index) -> None:
         ('{"seq": 1, "at": "x", "elapsed": 0, "kind": "plan", "data": {}}\n', "what run"),
         ('{"seq": 1, "at": "x", "elapsed": 0, "kind": "run", "data": {"version": 99}}\n', "version 99"),
         ('{"seq": 1, "at": "x", "elapsed": 0, "kind": "run", "data": {"version": 1}}\n', "how its run began"),
+        ("[" * 100_000 + "\n", "no record"),
     ],
 )  # fmt: skip
 def test_a_trace_that_is_none_is_said(
@@ -254,6 +256,57 @@ def test_a_trace_that_is_none_is_said(
         trace.write_text(content)
     with pytest.raises(SourceError, match=message):
         resume(small_index, trace)
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "message"),
+    [
+        ("read", {"part": [1]}, r"its part is \[1\]"),
+        ("read", {"round": None}, "its round None"),
+        ("run", {"settings": {"filters": {"since": "x"}}}, "since is 'x'"),
+        ("run", {"settings": {"k": "many"}}, "k is 'many'"),
+        ("run", {"limits": {"max_steps": "1"}}, "max_steps is '1'"),
+        ("plan", {"parts": [1, 2]}, r"parts is \(1, 2\)"),
+        ("plan", {"by": "nobody"}, "by is 'nobody'"),
+    ],
+)
+def test_rubbish_in_a_trace_is_said(
+    small_index: Index, tmp_path: Path, kind: str, change: dict[str, Any], message: str
+) -> None:
+    trace = tmp_path / "trace.jsonl"
+    research(small_index, PARTS[0], offline=True, trace=trace, limits=Limits(max_steps=1))
+    rows = [json.loads(line) for line in trace.read_text().splitlines()]
+    for row in rows:
+        if row["kind"] == kind:
+            _change(row["data"], change)
+    trace.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(SourceError, match=message):
+        resume(small_index, trace)
+
+
+def _change(data: dict[str, Any], change: dict[str, Any]) -> None:
+    for name, value in change.items():
+        if isinstance(value, dict):
+            _change(data[name], value)
+        else:
+            data[name] = value
+
+
+@pytest.mark.parametrize(
+    ("reason", "seconds", "raised"),
+    [
+        ("The limit of 12 steps was reached.", 5.0, {"max_steps": 24}),
+        ("The limit of 150,000 tokens was reached.", 5.0, {"max_tokens": 300_000}),
+        ("The limit of 900 seconds was reached.", 1000.0, {"max_seconds": 2000.0}),
+        ("The limit of $0.012 was reached.", 5.0, {"max_usd": 0.024}),
+        ("The run was cancelled.", 5.0, {}),
+    ],
+)
+def test_the_limit_that_stopped_a_run_is_doubled(
+    reason: str, seconds: float, raised: dict[str, float]
+) -> None:
+    limits = Limits(max_usd=0.012)
+    assert limits.raised([reason], seconds)[0] == replace(limits, **raised)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("limit", [{"max_steps": 0}, {"max_tokens": -1}, {"max_seconds": float("nan")}, {"max_usd": float("inf")}])  # fmt: skip

@@ -83,9 +83,9 @@ def test_what_only_looks_like_a_condition_is_left_alone(query: str) -> None:
     [
         ("black hole mass in M31", ["M 31 (NGC 224)"]), ("the Andromeda galaxy's halo", ["M 31 (NGC 224)"]), ("NGC224 dust", ["M 31 (Andromeda galaxy)"]),
         ("the Galactic centre black hole", ["Sgr A* (Sagittarius A*)"]), ("flares of Sgr A*", ["Sgr A* (Galactic centre black hole)"]),
-        ("James Webb spectra of TRAPPIST-1 e", ["TRAPPIST-1 (2MASS J23062928-0502285)", "JWST"]), ("FAST discovers pulsars", ["FAST"]),
+        ("James Webb spectra of TRAPPIST-1 e", ["TRAPPIST-1 e", "JWST"]), ("FAST discovers pulsars", ["FAST"]),
         ("VLT/MUSE maps", ["VLT", "MUSE"]), ("XTE J1550-564", ["XTE J1550-564"]), ("parallaxes before Gaia DR2", ["Gaia"]),
-        ("winds of Vulcan-7b", ["Vulcan-7b"]), ("dust in NGC 9999", ["NGC 9999"]), ("SN 2020abc light curve", ["SN 2020abc"]),
+        ("winds of Vulcan-7b", ["Vulcan-7 b"]), ("dust in NGC 9999", ["NGC 9999"]), ("SN 2020abc light curve", ["SN 2020abc"]),
     ],
 )  # fmt: skip
 def test_objects_and_facilities_by_any_name(query: str, labels: list[str]) -> None:
