@@ -87,7 +87,7 @@ def test_a_visitors_words_on_a_tab_are_no_markup(
 ) -> None:
     monkeypatch.setenv("WAYFINDER_INDEX", str(index_dir))
     app = AppTest.from_function(script, default_timeout=60).run()
-    app.button_group[0].set_value(["Topic"]).run()
+    app.button_group[0].set_value("Topic").run()
     app.text_input[0].set_value("galaxies :red[x]; **stars**").run()
     assert not app.exception
     assert [tab.label for tab in app.tabs] == ["galaxies \\:red\\[x\\]", "\\*\\*stars\\*\\*"]
