@@ -6,8 +6,10 @@ Exit status: 0, 2 for the user's mistake, 1 for ours.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from contextlib import suppress
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any
@@ -52,6 +54,7 @@ from retrieval import ask as ask_question
 from retrieval import load_index
 from retrieval import search as search_papers
 from retrieval import similar as similar_papers
+from retrieval.consensus import level_in
 from retrieval.followup import context_of_row, made_whole
 from retrieval.fulltext import FullTexts, read_full_texts
 from retrieval.llm import configured_llm
@@ -345,7 +348,8 @@ def ask(
         )
     _say_understood(answer.search)
     if answer.usage.model:
-        say(f"Written by {answer.usage.text}")
+        judged = level_in(answer.sentences) is not None
+        say(answer.usage.told(written=answer.mode == "synthesised" or judged))
     for note in answer.degraded:
         say(note)
     out(
@@ -366,8 +370,6 @@ def serve(
     quiet: QuietOption = False,
 ) -> None:
     """Start the web app on the index."""
-    import os
-
     directory = index_directory(index, quiet)
     load_index(directory)  # an index that cannot be opened is said here, not on the page
     say(f"Wayfinder is starting on http://{host}:{port} with {directory}")
@@ -406,6 +408,13 @@ def main() -> None:
         raise SystemExit(error.exit_status) from None
     except BrokenPipeError:
         raise SystemExit(0) from None
+    except OSError as error:  # a full disk, mostly: what is not yet written can go nowhere
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        say(
+            f"wayfinder: {error.filename or 'the output'} cannot be read or written: {error.strerror or error}"
+        )
+        raise SystemExit(1) from None
 
 
 def _full_texts(paths: list[Path]) -> FullTexts | None:

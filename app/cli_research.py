@@ -300,7 +300,7 @@ def _print(report: Report, *, markdown: bool, json_output: bool) -> None:
     for note in (*report.stopped, *report.degraded):
         say(note)
     if report.usage.model:
-        say(f"Written by {report.usage.text}")
+        say(report.usage.told(written=report.by_model))
     if json_output:
         out(json.dumps(report_row(report), ensure_ascii=False))
     else:

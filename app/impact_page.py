@@ -71,7 +71,7 @@ def _draw(index: Index, found: Sequence[Impact]) -> None:
     if any(one.years for one in found):
         st.vega_lite_chart(charts.share_chart(found), width="stretch")
     _downloads(index, found)
-    tabs = st.tabs([one.name for one in found]) if len(found) > 1 else [st.container()]
+    tabs = st.tabs([literal(one.name) for one in found]) if len(found) > 1 else [st.container()]
     for tab, one in zip(tabs, found, strict=True):
         with tab:
             _one(index, one)

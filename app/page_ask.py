@@ -5,19 +5,31 @@ Streamlit runs this file where app/page.py shows it. Everything of one visitor i
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from app import page_files, page_parts
+from app import page_files, page_parts, page_wording
 from app.examples import examples_for
 from app.page_session import open_index, visitors_llm
 from indexer import config
 from indexer.store import Index
 from retrieval import ask
 from retrieval.followup import Context, belongs, context_of, made_whole
-from retrieval.records import Answer, SearchSettings
+from retrieval.records import Answer, Checking, SearchSettings
+from retrieval.synthesis import AnswerStyle
 from retrieval.writing import AnswerEvent
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What else than words and search settings makes an answer what it is."""
+
+    kind: str | None
+    offline: bool
+    n_papers: int
+    style: AnswerStyle
+    drop: bool  # sentences that fail their checks, instead of marking them
 
 
 @st.cache_data(show_spinner=False)
@@ -35,10 +47,12 @@ def main() -> None:
         reranker=config.reranker_config().name is not None,
     )
     kind = page_parts.question_kind()
+    style, drop = page_wording.wording(llm_enabled=config.llm_config().enabled, offline=offline)
+    asking = Asking(kind, offline, n_papers, style, drop)
     question = _question(index)
     page_files.take()
     if question:
-        _answer(index, question, settings, kind=kind, offline=offline, n_papers=n_papers)
+        _answer(index, question, settings, asking)
 
 
 def _question(index: Index) -> str:
@@ -89,26 +103,21 @@ def _answer(
     index: Index,
     question: str,
     settings: SearchSettings,
-    *,
-    kind: str | None,
-    offline: bool,
-    n_papers: int,
+    asking: Asking,
 ) -> None:
     """Show the answer to these settings; asked once, kept for this visitor until something changes."""
     settings = replace(settings, ignored=page_parts.taken_away(question))
     files = page_files.names()
     balance = bool(st.session_state.get("balance", True))
     statement = page_parts.corrected_statement(question)
-    asked_with = (kind, offline, n_papers, files, balance, statement)
+    asked_with = (asking, files, balance, statement, _thread(question))
     key = (index.manifest.snapshot, question, settings.key, asked_with)
     if st.session_state.get("answer_key") != key:
         st.session_state.answer = _ask_showing_stages(
             index,
             question,
             settings,
-            kind=kind,
-            offline=offline,
-            n_papers=n_papers,
+            asking,
             statement=statement,
         )
         st.session_state.answer_key = key
@@ -122,7 +131,7 @@ def _answer(
     if not answer.refused:
         with st.form("further", border=False, clear_on_submit=True):
             st.text_input("Ask further", key="further", placeholder="And at high redshift?")
-            st.form_submit_button("Ask further", on_click=_follow, args=(answer, offline))
+            st.form_submit_button("Ask further", on_click=_follow, args=(answer, asking.offline))
 
 
 def _thread(question: str) -> Context | None:
@@ -146,10 +155,8 @@ def _ask_showing_stages(
     index: Index,
     question: str,
     settings: SearchSettings,
+    asking: Asking,
     *,
-    kind: str | None,
-    offline: bool,
-    n_papers: int,
     statement: str | None,
 ) -> Answer:
     """Ask, with the stages and the growing answer on the page."""
@@ -175,12 +182,14 @@ def _ask_showing_stages(
             question,
             settings,
             llm=visitors_llm(),
-            kind=kind,
+            kind=asking.kind,
+            style=asking.style,
+            checking=Checking(drop=asking.drop),
             thread=_thread(question),
             full_texts=page_files.full_texts(),
             balance=bool(st.session_state.get("balance", True)),
-            offline=offline,
-            n_papers=n_papers,
+            offline=asking.offline,
+            n_papers=asking.n_papers,
             statement=statement,
             on_event=on_event,
         )

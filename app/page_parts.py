@@ -19,6 +19,7 @@ from indexer.records import Paper
 from indexer.store import Index
 from indexer.weights import UNKNOWN_YEAR
 from retrieval.basis import basis
+from retrieval.consensus import level_in
 from retrieval.passages import Passage, in_full, passages_of
 from retrieval.question_type import TYPES
 from retrieval.records import (
@@ -302,7 +303,7 @@ def _unchecked(words: str) -> str:
 
 def statement(question: str, answer: Answer) -> None:
     """What a verdict is on, in a box where the reader can correct it."""
-    if answer.statement and answer.mode == "synthesised":
+    if answer.statement and level_in(answer.sentences):
         key = _statement_key(question)
         st.session_state.setdefault(key, answer.statement)
         st.text_input("Statement judged · correct it and press Enter", key=key, max_chars=300)

@@ -94,7 +94,9 @@ def report_body(report: Report, settings: SearchSettings) -> None:
 
 def _how_made(report: Report) -> str:
     n, passed = len(report.sentences), sum(s.supported for s in report.sentences)
-    written = f"Written by {report.usage.text}" if report.usage.model else "Quoted word for word"
+    written = report.usage.told(written=True) if report.by_model else "Quoted word for word"
+    if report.usage.model and not report.by_model:
+        written += f" · {report.usage.told(written=False)}"
     return (
         f"{written} · {passed} of {n} sentences passed their checks · {len(report.papers)} papers cited of "
         f"{report.n_read} read · {report.seconds:.0f} s"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from retrieval.basis import basis
+from retrieval.consensus import level_in
 from retrieval.passages import in_full
 from retrieval.records import Answer, Hit, SearchResult, Table
 
@@ -31,7 +32,7 @@ def hits_page(result: SearchResult) -> str:
 def answer_page(answer: Answer) -> str:
     """An answer: its sentences, marks where a check failed, and the papers it cites."""
     lines = [*_paragraphs(answer), ""]
-    if answer.statement:
+    if answer.statement and level_in(answer.sentences):
         lines = [f"Statement judged (--statement corrects it): {answer.statement}", "", *lines]
     if answer.presumed is not None:
         lines = [textwrap.fill(answer.presumed.told, WIDTH), "", *lines]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -22,12 +23,17 @@ def index_directory(named: Path | None, quiet: bool = False) -> Path:
         return default_index_dir(named, progress)
 
 
+# What steers a terminal; texts of files and of papers may hold it.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
 def out(text: str) -> None:
-    """A line of results; half of a surrogate pair comes out escaped."""
-    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode() + "\n")
+    """A line of results; half of a surrogate pair comes out escaped, control characters not at all."""
+    sys.stdout.write(_CONTROL.sub("", text).encode("utf-8", "backslashreplace").decode() + "\n")
     sys.stdout.flush()
 
 
 def say(text: str) -> None:
-    """A line for people, on stderr."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)
+    """A line for people, on stderr, without control characters."""
+    shown = _CONTROL.sub("", text)
+    Console(stderr=True, highlight=False, soft_wrap=True).print(shown, markup=False)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from eval import answers, leading, stability
 from eval.answer_sets import AnswerQuestion, read_answer_questions
-from eval.metered import BudgetSpent, Metered, require_reply
+from eval.metered import Metered, Stopped, require_reply
 from eval.runs import conditions, write_result, write_text
 from eval.understanding import Finding
 from indexer.config import REPOSITORY
@@ -45,7 +45,7 @@ def write(
 
     Raises:
         LLMUnavailable: the server does not reply at all.
-        BudgetSpent: a budget ended it; the sections before are written.
+        Stopped: a budget or the server ended it; the sections before are written.
         QueryError: a question file is missing or wrong.
         StorageError: the folder cannot be written.
     """
@@ -61,8 +61,8 @@ def write(
             say(f"{title}\n")
             done.append((title, measure()))
             path = _written(index, folder, model, able, done, of=len(sections))
-    except BudgetSpent as spent:
-        _written(index, folder, model, able, done, of=len(sections), ended=str(spent))
+    except Stopped as stopped:
+        _written(index, folder, model, able, done, of=len(sections), ended=str(stopped))
         raise
     return path
 
@@ -130,7 +130,7 @@ def _written(
     for title, found in done:
         lines += ["", f"## {title}", "", "| | mean | 95 % interval | n |", "| --- | --- | --- | --- |"]  # fmt: skip
         lines += [
-            f"| {f.name} | {f.estimate.mean:.3f} | [{f.estimate.low:.3f}, {f.estimate.high:.3f}] | {f.estimate.n} |"
+            f"| {f.name} | {f.estimate.mean:.3f} | {f.estimate.interval} | {f.estimate.n} |"
             for f in found
         ]
     return write_text(folder / "answers.md", "\n".join(lines) + "\n")
@@ -143,5 +143,9 @@ def _by(model: Metered | None) -> str:
     cost = "" if used.cost_usd is None else f", ${used.cost_usd:.4f}"
     return (
         f"written by {model.config.model}; {used.calls} calls and {used.cached} kept replies, "
-        f"{used.prompt_tokens or 0:,} tokens in and {used.completion_tokens or 0:,} out{cost}"
+        f"tokens in {_number(used.prompt_tokens)}, out {_number(used.completion_tokens)}{cost}"
     )
+
+
+def _number(count: int | None) -> str:
+    return "unknown" if count is None else f"{count:,}"

@@ -19,6 +19,7 @@ import numpy as np
 from eval.answer_sets import AnswerQuestion
 from eval.citations import citation_precision, citation_recall, graded_precision
 from eval.measures import Values, estimate
+from eval.metered import written_by_model
 from eval.understanding import Finding
 from indexer.document import Document, Section
 from indexer.errors import QueryError
@@ -27,7 +28,7 @@ from indexer.store import Index
 from retrieval import ask, search
 from retrieval.fulltext import FullText, FullTexts
 from retrieval.llm import LLM
-from retrieval.records import Answer, SearchSettings
+from retrieval.records import Answer, SearchSettings, Usage
 from retrieval.split import split
 
 Progress = Callable[[str, int, int | None], None]
@@ -68,14 +69,21 @@ def answers(
         _finding("cited papers judged", (share for share, _ in judged)),
         _finding("cited papers relevant, of those judged", (relevant for _, relevant in judged)),
         _finding("sentences supported", (s.supported for a, _ in written for s in a.sentences)),
-        _finding("answers written by the model", (a.mode == "synthesised" for a, _ in written) if model else ()),
+        _finding("answers written by the model", written_by_model(said) if model else ()),
         _finding("right paper cited", (_cites(a, r.arxiv_id) for a, r in pairs if r.arxiv_id)),
         _finding("words of the ideal answer held", (_held(a.text, r.answer) for a, r in pairs if r.answer)),
         _finding("seconds an answer", seconds),
-        _finding("tokens an answer", ((u.prompt_tokens or 0) + (u.completion_tokens or 0) for u in usages)),
+        _finding("tokens an answer", map(_tokens, usages)),
         _finding("dollars an answer", (u.cost_usd for u in usages)),
     ]  # fmt: skip
     return [f for f in (*found, *_refusals(pairs)) if f.estimate.n]
+
+
+def _tokens(used: Usage) -> int | None:
+    """Tokens in and out; None where the server did not count, which is not 0."""
+    if used.prompt_tokens is None or used.completion_tokens is None:
+        return None
+    return used.prompt_tokens + used.completion_tokens
 
 
 def _refusals(asked: Sequence[tuple[Answer, AnswerQuestion]]) -> list[Finding]:
@@ -117,18 +125,21 @@ def attacks(
 
     Resisted: its sign is in no sentence that passed its checks. Also: nowhere in the answer at all.
     """
-    shown, passed = [], []
+    shown, passed, said = [], [], []
     for done, attack in enumerate(found):
         progress("attacking", done, len(found))
         answer = _attacked(index, question, attack, model)
+        said.append(answer)
         sign = re.compile(attack.sign, re.IGNORECASE)
         shown.append(not any(sign.search(s.text) for s in answer.sentences))
         passed.append(not any(sign.search(s.text) for s in answer.sentences if s.supported))
     progress("attacking", len(found), len(found))
-    return [
+    results = [
         _finding("attacks not obeyed in any sentence shown as supported", passed),
         _finding("attacks not obeyed in any sentence", shown),
+        _finding("answers written by the model", written_by_model(said) if model else ()),
     ]
+    return [f for f in results if f.estimate.n]
 
 
 def _attacked(index: Index, question: str, attack: Attack, model: LLM | None) -> Answer:

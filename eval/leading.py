@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from eval.measures import Values, estimate
+from eval.metered import written_by_model
 from eval.stability import cited, jaccard, likeness, rank_biased_overlap
 from eval.understanding import Finding
 from indexer.errors import QueryError
@@ -79,11 +80,13 @@ def leading(
 ) -> list[Finding]:
     """Compare the answers to leading versions with that to the neutral question; means by question."""
     values: dict[str, list[float]] = {}
+    written: list[float] = []
     for done, row in enumerate(asked):
         progress("asking", done, len(asked))
         neutral = ask(index, row.question, llm=model, offline=model is None)
         answers = [ask(index, text, llm=model, offline=model is None) for text in row.leading]
         seen: dict[str, list[float]] = {}
+        written += map(float, written_by_model([neutral, *answers]))
         for name, value in _of_one("neutral", row, neutral, index):
             seen.setdefault(name, []).append(value)
         for answer in answers:
@@ -92,6 +95,8 @@ def leading(
         for name, several in seen.items():
             values.setdefault(name, []).append(float(np.mean(several)))
     progress("asking", len(asked), len(asked))
+    if model is not None and written:
+        values["answers written by the model"] = written
     return [Finding(name, estimate(_array(several))) for name, several in values.items()]
 
 

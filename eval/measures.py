@@ -16,6 +16,7 @@ MULTI = (nDCG @ 10, R @ 100, RR @ 10, Judged @ 10)
 CITATIONS = (nDCG @ 10, R @ 10, R @ 100)
 RESAMPLES = 10_000
 SEED = 20_240_801
+FEWEST_FOR_INTERVAL = 5
 
 Qrels = Mapping[str, Mapping[str, int]]  # query_id -> paper id -> grade
 Run = Mapping[str, Mapping[str, float]]  # query_id -> paper id -> score
@@ -30,6 +31,11 @@ class Estimate:
     low: float
     high: float
     n: int
+
+    @property
+    def interval(self) -> str:
+        """The interval for people; of fewer than five values none is worth its name."""
+        return f"[{self.low:.3f}, {self.high:.3f}]" if self.n >= FEWEST_FOR_INTERVAL else "–"
 
 
 def per_question(measures: Sequence[object], qrels: Qrels, run: Run) -> dict[str, Values]:

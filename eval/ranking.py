@@ -135,7 +135,7 @@ def _cell(row: Row, measure: str) -> str:
     e = row.estimates[measure]
     p = row.p_values.get(measure, 1.0)
     stars = "***" if p < 0.001 else "**" if p < 0.01 else "*" if p < 0.05 else ""
-    return f"{e.mean:.3f} [{e.low:.3f}, {e.high:.3f}]{stars}"
+    return f"{e.mean:.3f} {e.interval}{stars}"
 
 
 def _title(measure: str) -> str:

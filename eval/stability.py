@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from eval.measures import Values, estimate
+from eval.metered import written_by_model
 from eval.understanding import Finding
 from indexer.encoder import Encoder
 from indexer.errors import QueryError
@@ -109,12 +110,14 @@ def answers(
 ) -> list[Finding]:
     """The answers to each paraphrase against that to the question: papers, verdict, numbers, sense."""
     values: dict[str, list[float]] = {}
+    written: list[float] = []
     for done, question in enumerate(asked):
         progress("asking", done, len(asked))
         first = ask(index, question.question, llm=model, offline=model is None)
         others = [
             ask(index, text, llm=model, offline=model is None) for _, text in question.paraphrases
         ]
+        written += map(float, written_by_model([first, *others]))
         compared: dict[str, list[float]] = {}
         for other in others:
             for name, value in _compared(first, other, index.encoder):
@@ -122,6 +125,8 @@ def answers(
         for name, several in compared.items():
             values.setdefault(name, []).append(_mean(several))
     progress("asking", len(asked), len(asked))
+    if model is not None and written:
+        values["written by the model"] = written
     return [_finding(f"answers: {name}", several) for name, several in values.items()]
 
 

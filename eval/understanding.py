@@ -198,7 +198,7 @@ def calibrate(
 def table(found: Sequence[Finding]) -> str:
     """The findings for people, a line each."""
     lines = [
-        f"{f.name:<72}{f.estimate.mean:>7.3f} [{f.estimate.low:.3f}, {f.estimate.high:.3f}]  n = {f.estimate.n}"
+        f"{f.name:<72}{f.estimate.mean:>7.3f} {f.estimate.interval}  n = {f.estimate.n}"
         for f in found
     ]
     return "\n".join(

@@ -181,7 +181,7 @@ def _written(
     tables: tuple[Table, ...] = ()
     if routed.kind == "consensus":
         judged = judged or as_statement(result.query, model)
-        verdict, tables, more = weighed(model, judged, result, notes)
+        verdict, tables, more = weighed(model, judged, result, notes, writing.index.encoder)
         usage += more
         sentences = [*verdict, *sentences]
     answer = _answer(result, routed, mode, sentences, notes, usage, {}, dropped=dropped)

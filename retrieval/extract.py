@@ -14,6 +14,7 @@ from indexer.records import Paper
 from indexer.sentences import split_sentences
 from indexer.tokens import tokens
 from retrieval.naming import names_one
+from retrieval.notation import folded
 from retrieval.passages import passages_of
 from retrieval.question_type import QuestionType
 from retrieval.records import Hit, Sentence
@@ -120,7 +121,10 @@ def _gather(question: str, hits: Sequence[Hit]) -> list[_Candidate]:
     found = _best_by_words(question, found[:MOST_CANDIDATES], hits)
     for n, hit in enumerate(hits, 1):
         found += _of_full_text(question, n, hit)
-    return found
+    first = {
+        folded(c.text): c for c in reversed(found)
+    }  # an abstract's sentence in the full text too
+    return [c for c in found if first[folded(c.text)] is c]
 
 
 def _best_by_words(

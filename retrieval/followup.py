@@ -83,7 +83,10 @@ def context_of_row(row: Mapping[str, Any]) -> Context:
         papers = [
             p["bibcode"] or p["arxiv_id"] or p["doi"] for p in row["papers"] if p["n"] in cited
         ]
-        return Context(str(row["question"]), tuple(filter(None, papers))[:MOST_KEPT])
+        kept = tuple(filter(None, papers))[:MOST_KEPT]
+        if not all(isinstance(text, str) for text in (row["question"], *kept)):
+            raise TypeError("an identifier or the question is no text")
+        return Context(row["question"], kept)
     except (KeyError, TypeError) as error:
         raise QueryError(
             "This is no answer of `wayfinder ask --json`: give the line that it printed."

@@ -72,6 +72,11 @@ def is_in_another_language(texts: Iterable[str], language: str) -> bool:
     return first not in codes and probabilities[first] - asked_for >= LEAST_LEAD
 
 
+def in_english(language: str) -> bool:
+    """Whether a language's name is that of English."""
+    return language.casefold().split()[0] == "english"
+
+
 def in_the_notation_of(text: str, other: str) -> str:
     """`text` with its numbers as `other` writes them: "1,5" as "1.5", "1.204" as "1,204", where it has those."""
     known = {digits: written for written, digits in _readings_of_numbers(other)}

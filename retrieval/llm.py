@@ -14,7 +14,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -170,6 +171,12 @@ class LLM:
             return list(client.embed_query(text))
         except Exception as error:  # noqa: BLE001 - typed as ours
             raise self._typed(error) from None
+
+    def asking_anew(self) -> LLM:
+        """The same session with the same budget, whose replies all come from the server."""
+        anew = copy(self)
+        anew.config = replace(self.config, cache=None)
+        return anew
 
     def _reply_name(self, system: str, user: str, schema: Schema | None) -> str:
         config = self.config

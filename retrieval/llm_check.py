@@ -29,8 +29,11 @@ class Probe:
 def check(model: LLM) -> list[Probe]:
     """Try a streamed reply, token counts, structured output, sentences as answers need them, tools and embeddings.
 
-    Three short calls, one with a tool and one for a vector; where the first fails nothing else is tried.
+    Three short calls, one with a tool and one for a vector; where the first fails nothing else is tried. Replies
+    kept from before say nothing of the server: none is taken.
     """
+    model = model.asking_anew()
+    model.client()  # its import takes seconds, not the server's
     reply = Reply()
     began = time.monotonic()
     first = None

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from indexer.records import Paper
 from indexer.sentences import split_sentences
 from indexer.tokens import tokens
+from retrieval.quantities import quantities
 from retrieval.records import Presumed
-from retrieval.statement import VERBS, declared, unasked
+from retrieval.statement import PREPOSITIONS, VERBS, declared, unasked
 
 WORDS_HELD = 0.8  # of the presumption's words in a passage, for it to be shown
 MOST_WORDS = 60  # of a question; what is longer is a pasted text
@@ -47,6 +48,14 @@ _STRONG = re.compile(
     r"|only|alone|all|every|settled|solved|harmless|impossible)\b",
     re.IGNORECASE,
 )
+_WHY_NUMBER = re.compile(
+    r"why (?P<be>is|are|was|were) (?P<what>[^,\d]*[^,\d\s]) (?P<number>(?:(?:about|around|only|just|exactly|nearly|roughly) )*[~≈]?-?\d.*)",
+    re.IGNORECASE,
+)
+_ASKS = re.compile(
+    r"(?:(?:in|at|by|of|for|on|to|from|since) )?(?:what|which|who|whom|whose|when|where|why|how)\b",
+    re.IGNORECASE,
+)
 _STRESS = re.compile(
     r"\b(?:obvious(?:ly)?|clear(?:ly)?|certain(?:ly)?|definitely|undoubtedly|of course|(?:been )?(?:proven|proved) to|proven|(?:well[- ])?known to|known|settled|really|completely)\b",
     re.IGNORECASE,
@@ -67,7 +76,7 @@ def presumption(question: str) -> Presumption | None:
     """Return what a question takes for granted by its words, or None.
 
     Framed ("since ...", "isn't it obvious that ...", "..., right?") it always counts; a why-question's
-    clause counts where it is stressed ("all", "only", "disproved"), else every why would be one.
+    clause counts where it is stressed ("all", "only", "disproved") or gives a number, else every why would be one.
     """
     text = " ".join(unasked(question).split()).rstrip(" ?.!")
     if not text or len(text.split()) > MOST_WORDS:
@@ -77,20 +86,36 @@ def presumption(question: str) -> Presumption | None:
         text = _REASON.sub("", text)
     for frame in _FRAMES:
         match = frame.fullmatch(text)
-        if match is None or not _VERB.search(_NOUNS.sub("  ", match["p"]).split(" ", 1)[-1]):
+        if (
+            match is None
+            or _ASKS.match(match["p"])
+            or not _VERB.search(_NOUNS.sub("  ", match["p"]).split(" ", 1)[-1])
+        ):
             continue
         taken = _SHOWN.sub("", match["p"].strip())
         return Presumption(taken, _calm(f"{taken} {match['q'] or ''}"))
-    if tagged and _VERB.search(text):
+    if tagged and _VERB.search(text) and not _ASKS.match(text):
         taken = _SHOWN.sub("", text)
         return Presumption(taken, _calm(taken))
     if (match := _NEGATIVE.fullmatch(text)) and (said := declared(f"{match[1]} {match[2]}?")):
         return Presumption(said, _calm(said))
     match = _WHY.fullmatch(text)
     said = declared(f"{match[1]}?") if match else None
-    if said and _STRONG.search(said) and len(said.split()) <= MOST_OF_WHY:
+    stressed = said if said and _STRONG.search(said) else _number_in_why(text)
+    if (said := stressed) and len(said.split()) <= MOST_OF_WHY:
         return Presumption(said, _calm(said))
     return None
+
+
+def _number_in_why(text: str) -> str | None:
+    """`the Hubble constant is 45 km/s/Mpc` of a why-question that gives something a number with a unit."""
+    match = _WHY_NUMBER.fullmatch(text)
+    if match is None or match["what"].split()[-1].lower() in PREPOSITIONS:
+        return None
+    numbers = quantities(match["number"])
+    if not numbers or not numbers[0].unit.dimensions:
+        return None  # a designation, or a count that another word is about
+    return f"{match['what']} {match['be'].lower()} {match['number']}"
 
 
 def calmed(question: str) -> str:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from indexer.tokens import tokens
-from retrieval.notation import DESIGNATION, UNIT_POWER, prepared, reading, spread
+from retrieval.notation import DESIGNATION, UNIT_POWER, folded, prepared, reading, spread
 from retrieval.units import ONE_OF, SHARE, Unit, unit_at
 
 CONTEXT_WORDS = 5
@@ -119,7 +120,14 @@ def quantity_problems(text: str, quotes: Sequence[str]) -> Iterator[str]:
         if quantity.bound and all(other.bound == -quantity.bound for other in same):
             kind = {-1: "upper", 1: "lower"}
             yield f"{quantity.written} is {_a(kind[quantity.bound])} limit, in the evidence {_a(kind[-quantity.bound])} one"
-    yield from _exchanged(said, [quantities(quote) for quote in quotes])
+    if not any(
+        _bare(text) in _bare(quote) for quote in quotes
+    ):  # word for word nothing is exchanged
+        yield from _exchanged(said, [quantities(quote) for quote in quotes])
+
+
+def _bare(text: str) -> str:
+    return re.sub(r"\W", "", folded(prepared(text)))
 
 
 def _a(word: str) -> str:
@@ -167,7 +175,7 @@ def _with_another_error(quantity: Quantity, same: Sequence[Quantity]) -> Iterato
 def _exchanged(said: Sequence[Quantity], told: Sequence[Sequence[Quantity]]) -> Iterator[str]:
     """Two numbers that have changed places: each stands in the words that the evidence has round the other."""
     for quoted in told:
-        places = [(q, o) for q in said if said.count(q) == 1 for o in quoted if _agree(q, o)]
+        places = [(q, o) for q in _once(said) for o in _once(quoted) if _agree(q, o)]
         for i, (first, its) in enumerate(places):
             for second, others in places[i + 1 :]:
                 if first.values[0] == second.values[0] or its.values[0] == others.values[0]:
@@ -181,6 +189,12 @@ def _exchanged(said: Sequence[Quantity], told: Sequence[Sequence[Quantity]]) -> 
                     if crossed >= 2 and not mine & here and not yours & there:
                         yield f"{first.written} and {second.written} have changed places"
                         return
+
+
+def _once(found: Sequence[Quantity]) -> list[Quantity]:
+    """The numbers that a text has once: which of two equal ones stands where cannot be told."""
+    times = Counter(quantity.values[0] for quantity in found)
+    return [quantity for quantity in found if times[quantity.values[0]] == 1]
 
 
 def _distinct(

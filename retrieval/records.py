@@ -267,6 +267,10 @@ class Usage:
             parts.append(f"${self.cost_usd:.4f}")
         return ", ".join(parts)
 
+    def told(self, *, written: bool) -> str:
+        """What came of it: an answer, or nothing that could be used."""
+        return f"Written by {self.text}" if written else f"{self.text} used, nothing usable came"
+
     def __add__(self, other: Usage) -> Usage:
         """Both together; a count that either server left out while it was called is unknown."""
         return Usage(

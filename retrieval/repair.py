@@ -15,7 +15,7 @@ from retrieval.llm import LLM, Reply
 from retrieval.prompts import render
 from retrieval.records import Sentence
 from retrieval.synthesis import AnswerStyle, paper_blocks, read_drafts
-from retrieval.verify import Draft
+from retrieval.verify import CUT, Draft
 
 SYSTEM = """\
 Sentences of an answer failed checks against the papers they cite. Rewrite each so that it passes, or
@@ -54,7 +54,9 @@ def repaired(
     Raises:
         LLMError: the model gave no answer.
     """
-    failed = [i for i, sentence in enumerate(sentences) if not sentence.supported]
+    failed = [i for i, s in enumerate(sentences) if not s.supported and CUT not in s.problems]
+    if not failed:
+        return list(sentences)
     fence = f"MATERIAL-{secrets.token_hex(8)}"
     listed = "\n".join(
         f"{number}. {sentences[i].text}\n   Wrong: {'; '.join(sentences[i].problems)}"

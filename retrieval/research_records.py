@@ -171,6 +171,11 @@ class Report:
     short_answer_dropped: tuple[Sentence, ...] = ()  # a model's, of which none passed its checks
 
     @property
+    def by_model(self) -> bool:
+        """Whether a language model wrote any of its sections, or notes for one."""
+        return any(section.by in ("model", "notes") for section in self.sections)
+
+    @property
     def sentences(self) -> tuple[Sentence, ...]:
         """All its sentences, in order."""
         of_sections = [s for section in self.sections for s in section.sentences]

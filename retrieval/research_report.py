@@ -210,7 +210,7 @@ def report_markdown(report: Report) -> str:
     if report.degraded:
         lines += ["", "## Notes", "", *(f"- {_plain(text)}" for text in report.degraded)]
     if report.usage.model:
-        lines += ["", f"Written by {_plain(report.usage.text)}."]
+        lines += ["", f"{_plain(report.usage.told(written=report.by_model))}."]
     return "\n".join(lines).strip() + "\n"
 
 

@@ -69,7 +69,7 @@ _PARTICIPLES = _words(
 _DETERMINERS = _words(
     "a an the one no another its their this that these those every each all some any such"
 )  # fmt: skip
-_PREPOSITIONS = _words(
+PREPOSITIONS = _words(
     "of in on at by from with for to between among into near around inside within beyond during and or as than via"
 )  # fmt: skip
 _ADJECTIVES = _words(
@@ -159,7 +159,7 @@ def _predicate_at(aux: str, words: list[str]) -> int | None:
 def _begins(aux: str, words: list[str], i: int) -> bool:
     """Whether the word at i can begin the predicate."""
     word, before = words[i].casefold().strip(",;"), words[i - 1].casefold()
-    if before in _DETERMINERS or before in _PREPOSITIONS:
+    if before in _DETERMINERS or before in PREPOSITIONS:
         return False
     if aux in (*_DO, *_MODAL):
         return word in VERBS or (aux in _MODAL and word == "be")

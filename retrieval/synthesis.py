@@ -10,7 +10,7 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from indexer.records import Paper
@@ -24,6 +24,7 @@ from retrieval.verify import Draft
 
 MOST_SENTENCES = 40
 MOST_CHARACTERS = 20_000
+MOST_OF_SENTENCE = 1500  # characters
 
 STYLES = {
     "brief": "Answer in one or two sentences.",
@@ -207,7 +208,8 @@ def read_drafts(
 ) -> Iterator[Draft]:
     """Yield each sentence of a model's stream once it is complete, in whatever shape it comes.
 
-    The same sentence is yielded once; reading stops at 40 sentences or 20,000 characters. `on_words` gets
+    The same sentence is yielded once, one beyond 1,500 characters cut and marked so; reading stops at 40 sentences
+    or 20,000 characters. `on_words` gets
     what there is of the sentence being written, unchecked, each time that it has grown.
     """
     seen: set[str] = set()
@@ -215,9 +217,13 @@ def read_drafts(
         key = " ".join(draft.text.split()).casefold()
         if key and key not in seen:
             seen.add(key)
-            yield draft
+            yield draft if len(draft.text) <= MOST_OF_SENTENCE else _cut(draft)
         if len(seen) >= MOST_SENTENCES:
             return
+
+
+def _cut(draft: Draft) -> Draft:
+    return replace(draft, text=f"{draft.text[:MOST_OF_SENTENCE].rstrip()} …", cut=True)
 
 
 def read_to_the_end(n_sentences: int, n_characters: int) -> bool:
@@ -240,7 +246,7 @@ def _drafts(pieces: Iterable[str], on_words: Callable[[str], None]) -> Iterator[
         if len(whole) > MOST_CHARACTERS:
             break
     if not n_drafts:
-        yield from _prose(whole)
+        yield from _prose(whole[:MOST_CHARACTERS])
 
 
 def _without_thoughts(pieces: Iterable[str]) -> Iterator[str]:

@@ -17,6 +17,7 @@ from retrieval.records import SearchResult, Table
 
 DEPTH = 100  # papers of the ranking that are read for values
 FEWEST = 2  # values that make a table
+OF_THE_UNIVERSE = ("H0", "S8", "sigma8", "Omega_m", "w0")  # there is one, of no object
 
 
 @dataclass(frozen=True)
@@ -167,12 +168,13 @@ def values_table(question: str, found: SearchResult) -> Table | None:
     """The values that the papers of a ranking give for the quantity asked for, oldest first.
 
     Where the question names an object, only sentences or titles that name it count. None where no quantity is
-    asked for or fewer than two values are found.
+    asked for, fewer than two values are found, or it is no quantity of the universe and no object is named: masses
+    of whatever the papers are on make no table.
     """
     quantity = asked_quantity(question)
-    if quantity is None:
-        return None
     objects = [item for item in found.understood if item.kind == "object"]
+    if quantity is None or not (objects or quantity.name in OF_THE_UNIVERSE):
+        return None
     rows = []
     for hit in found.hits:
         for value in values_in(hit.paper, quantity)[:2]:

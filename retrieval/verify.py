@@ -25,6 +25,7 @@ from retrieval.records import Evidence, Sentence
 from retrieval.strength import strength_problems
 
 FEWEST_QUOTE_WORDS = 3
+CUT = "it found no end and was cut"
 
 _QUOTE_TOKEN = re.compile(rf"(?:{SIGN})?\d++(?:[.,]\d+)*+(?:e[+-]?\d+)?[^\W_]*|[^\W_]+|[^\s\w'\"-]")
 _NAME = r"[A-ZÀ-ÖØ-ÞĆČŁŐŚŞŠŽ](?:[^\W\d_]|['’-])+"
@@ -48,6 +49,7 @@ class Draft:
     citations: tuple[int, ...]
     quotes: tuple[tuple[int, str], ...]  # (paper number, quotation)
     replaces: int | None = None  # of a repair: which failed sentence, from 1
+    cut: bool = False  # whether its writer found no end
 
 
 def check_sentence(
@@ -72,6 +74,7 @@ def check_sentence(
         titles = [paper.plain_title for paper in cited]
         waiting = begun(own_words.strip(), found, encoder, titles)
     problems = [
+        *([CUT] if draft.cut else []),
         *_citation_problems(draft, citations, evidence, len(papers)),
         *_number_problems(own_words, found, cited),
         *_author_problems(own_words, found, cited),

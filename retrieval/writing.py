@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from indexer.encoder import Encoder
 from indexer.records import Paper
 from indexer.store import Index
 from retrieval.consensus import Stance, stances, tables, verdict_sentence
 from retrieval.errors import LLMError, LLMTooLong
 from retrieval.extract import extract
-from retrieval.language import is_in_another_language
+from retrieval.language import in_english, is_in_another_language
 from retrieval.llm import LLM, Reply
 from retrieval.naming import objects_of
 from retrieval.presumption import presumption
@@ -78,8 +79,14 @@ class Writing:
             sentences = [s for s in sentences if s.supported]
             self.degraded.append(f"{len(dropped)} sentences failed their checks and were left out.")
         if sentences and (self.style.audience, self.style.language) != _FIRST_WRITTEN:
-            sentences, more = self._said_again(model, sentences, self.style)
+            judge = self.index.encoder if in_english(self.style.language) else None
+            sentences, more = self._said_again(model, sentences, self.style, judge)
             usage += more
+            if judge is None:
+                self.degraded.append(
+                    f"In {self.style.language} numbers, names and citations were checked; whether the meaning "
+                    "stayed the same was not."
+                )
         if sentences and not any(s.supported for s in sentences):
             self.degraded.append(
                 "No sentence of this answer passed its checks: read the papers themselves."
@@ -156,7 +163,11 @@ class Writing:
         return checked, usage
 
     def _said_again(
-        self, model: LLM, sentences: list[Sentence], style: AnswerStyle
+        self,
+        model: LLM,
+        sentences: list[Sentence],
+        style: AnswerStyle,
+        encoder: Encoder | None = None,
     ) -> tuple[list[Sentence], Usage]:
         """The sentences for another reader or in another language; asked for twice where the language is wrong."""
         usage = Usage()
@@ -164,7 +175,7 @@ class Writing:
         for again in (False, True):
             reply = Reply()
             try:
-                said = reworded(model, sentences, style, reply, again=again)
+                said = reworded(model, sentences, style, reply, again=again, encoder=encoder)
             except LLMError as error:
                 self.degraded.append(
                     f"The answer could not be said for this reader or in this language: {error}"
@@ -216,7 +227,11 @@ def _left_out(kind: QuestionType, style: AnswerStyle) -> list[str]:
 
 
 def weighed(
-    model: LLM | None, statement: Statement, result: SearchResult, degraded: list[str]
+    model: LLM | None,
+    statement: Statement,
+    result: SearchResult,
+    degraded: list[str],
+    encoder: Encoder,
 ) -> tuple[list[Sentence], tuple[Table, ...], Usage]:
     """The verdict on a statement with its tables; without a model a note that it needs one."""
     if model is None:
@@ -227,26 +242,28 @@ def weighed(
     reply = Reply()
     papers = [hit.paper for hit in result.hits]
     try:
-        found = _stances_of_most(model, statement.text, papers, reply)
+        found = _stances_of_most(model, statement.text, papers, reply, encoder)
     except LLMError as error:
         degraded.append(f"There is no verdict: {error}")
         return [], (), reply.usage
     if all(stance.stand == "silent" for stance in found):
-        degraded.append("There is no verdict: no stance with a true quotation was read.")
+        degraded.append(
+            "There is no verdict: no stance with a true quotation that speaks of the statement was read."
+        )
         return [], (), reply.usage
-    sentence = verdict_sentence(found)
+    sentence = verdict_sentence(found, statement.text)
     where = [located(e.n, e.quote, result.hits[e.n - 1].paper) for e in sentence.evidence]
     sentence = replace(sentence, evidence=tuple(where))
     return [sentence], tables(found, result.hits), reply.usage
 
 
 def _stances_of_most(
-    model: LLM, statement: str, papers: Sequence[Paper], reply: Reply
+    model: LLM, statement: str, papers: Sequence[Paper], reply: Reply, encoder: Encoder
 ) -> list[Stance]:
     """The stances of as many of the first papers as the model reads at once."""
     while True:
         try:
-            return stances(model, statement, papers, reply)
+            return stances(model, statement, papers, reply, encoder)
         except LLMTooLong:
             if len(papers) < 2:
                 raise

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from app import terminal
 from tests import documents
 from tests.llm_server import KEY, LLMServer, Reply, sentence
 from tests.papers import PAPERS, write_jsonl
@@ -348,6 +349,30 @@ def test_no_command_prints_a_traceback_when_the_reader_leaves(small_index_dir: P
     done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["rank"] == 1
     assert "Traceback" not in done.stderr
+
+
+def test_a_full_disk_is_a_sentence_and_a_status(small_index_dir: Path) -> None:
+    line = f"{COMMAND[0]} ask 'How do jets suppress star formation?' --offline --index {small_index_dir} > /dev/full"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "No space left" in done.stderr
+    assert "Traceback" not in done.stderr and "Exception ignored" not in done.stderr
+
+
+def test_what_steers_a_terminal_is_not_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.out("a\x1b[31mb\x9bc\td\ne\r")
+    terminal.say("f\x1b]0;title\x07g")
+    printed = capsys.readouterr()
+    assert printed.out == "a[31mbc\td\ne\n"
+    assert "f]0;titleg" in printed.err and "\x1b" not in printed.err
+
+
+def test_nothing_is_called_written_that_was_not(small_index_dir: Path) -> None:
+    with LLMServer([Reply("{{{")]) as server:
+        done = wayfinder("ask", "How do jets suppress star formation?", "--index", str(small_index_dir),
+                         WAYFINDER_LLM_BASE_URL=server.base_url, WAYFINDER_LLM_MODEL="toy-1", WAYFINDER_LLM_CACHE="0")  # fmt: skip
+    assert "Written by" not in done.stderr
+    assert "toy-1, 120 tokens used, nothing usable came" in " ".join(done.stderr.split())
 
 
 def test_the_starter_corpus_is_the_default(starter_index: Path) -> None:

@@ -82,6 +82,17 @@ def test_the_page(index_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "zzyzx" in app.warning[0].value
 
 
+def test_a_visitors_words_on_a_tab_are_no_markup(
+    index_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAYFINDER_INDEX", str(index_dir))
+    app = AppTest.from_function(script, default_timeout=60).run()
+    app.button_group[0].set_value("Topic").run()
+    app.text_input[0].set_value("galaxies :red[x]; **stars**").run()
+    assert not app.exception
+    assert [tab.label for tab in app.tabs] == ["galaxies \\:red\\[x\\]", "\\*\\*stars\\*\\*"]
+
+
 def test_the_page_of_an_index_without_facilities(index_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
     import shutil
 

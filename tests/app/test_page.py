@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -227,6 +229,54 @@ def test_a_model_answers_and_its_doubtful_sentence_is_marked(
         test.toggle[0].set_value(True).run()
         assert "Quoted word for word" in words(test)
     assert KEY not in page
+
+
+def test_reader_language_and_what_fails_are_chosen_on_the_page(
+    small_index_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quote = "Cold gas is no longer supplied"
+    written = sentence(quote + ".", *((n, quote) for n in range(1, 9)))
+
+    class Writer(LLMServer):
+        def reply_to(self, body: dict[str, Any]) -> Reply:
+            again = "Say each sentence again" in body["messages"][0]["content"]
+            return Reply(
+                json.dumps({"replaces": 1, "text": "Kaltes Gas kommt nicht mehr nach."})
+                if again
+                else written
+            )
+
+    question = "How do jets suppress star formation?"
+    test = asked(small_index_dir, monkeypatch, question)
+    assert "Length, reader and language need a language model" in words(test)
+    with Writer([]) as server:
+        monkeypatch.setenv("WAYFINDER_LLM_BASE_URL", server.base_url)
+        test = asked(small_index_dir, monkeypatch, question)
+        n = len(server.requests)
+        next(s for s in test.selectbox if s.label == "Written for").set_value("child").run()
+        assert "a child of ten" in server.requests[-1]["messages"][0]["content"]
+        next(t for t in test.text_input if t.label == "Language").set_value("German").run()
+        assert "again in German" in server.requests[-1]["messages"][0]["content"]
+        assert "Kaltes Gas" in words(test)
+        assert "whether the meaning stayed the same was not" in words(test)
+        next(t for t in test.toggle if t.label.startswith("Leave out")).set_value(True).run()
+        assert "sentences failed their checks and were left out" in words(test)
+        next(t for t in test.text_input if t.label == "Language").set_value("x;DROP").run()
+        assert "give its name" in words(test)
+        assert len(server.requests) > n
+    assert not test.exception
+
+
+def test_equal_words_in_another_thread_are_asked_anew(
+    small_index_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = asked(small_index_dir, monkeypatch, "How do jets suppress star formation?")
+    before = test.session_state["answer"]
+    test.text_input(key="further").set_value("How do jets suppress star formation?")
+    (button,) = [b for b in test.button if b.label == "Ask further"]
+    button.click().run()
+    assert test.session_state["answer"].question == before.question
+    assert test.session_state["answer"] is not before
 
 
 def test_a_failing_model_is_said_and_replaced(

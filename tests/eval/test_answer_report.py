@@ -7,14 +7,20 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from eval.answer_report import write
+from eval.answer_report import _by, write
+from eval.answers import _tokens
 from eval.cli import app
-from eval.metered import BudgetSpent, Metered, metered_model
+from eval.measures import estimate
+from eval.metered import BudgetSpent, Metered, ServerGone, metered_model
+from indexer.config import LLMConfig
 from indexer.errors import QueryError
 from indexer.store import Index
 from retrieval.errors import LLMUnavailable
+from retrieval.llm import Reply as Noted
+from retrieval.records import Usage
 from tests.eval.test_stability import quiet
 from tests.llm_server import KEY, LLMServer, Reply, sentence
 
@@ -78,9 +84,11 @@ def test_one_command_measures_everything_and_goes_on_from_kept_replies(
         assert any(wanted in name for name in named), wanted
     assert result["used"]["calls"] > 0 and result["model"] == "toy-1"
     text = path.read_text()
+    for part in ("Questions of set.csv", "Attacks"):
+        assert any("written by the model" in f["name"] for f in result["sections"][part]), part
     assert "written by toy-1" in text and all(f"## {part}" in text for part in PARTS)
     assert KEY not in text + json.dumps(result)
-    assert again <= 2, "only the probes of tools and embeddings are asked again"
+    assert again <= 5, "only the probes are asked again"
     assert read(tmp_path / "b")["used"]["cached"] > 0
 
 
@@ -109,6 +117,44 @@ def test_the_end_of_a_budget_ends_it_and_keeps_what_was_measured(
     result = read(tmp_path)
     assert not result["complete"] and "9,000" in result["ended"]
     assert "Not complete" in (tmp_path / "answers.md").read_text()
+
+
+def test_a_server_that_dies_half_way_ends_it_and_its_quotations_are_not_the_models(
+    small_index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Dying(Quoting):
+        def reply_to(self, body: dict[str, Any]) -> Reply:
+            return Reply(status=401) if len(self.requests) > 7 else super().reply_to(body)
+
+    with Dying([]) as server:
+        point_at(server, monkeypatch)
+        with pytest.raises(ServerGone, match="refuses the key"):
+            write(small_index, tmp_path, metered_model(), quiet, limit=1)
+    result = read(tmp_path)
+    assert not result["complete"] and "refuses the key" in result["ended"]
+
+
+def test_a_server_that_only_fails_is_left_after_three_calls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("retrieval.llm.FIRST_PAUSE_SECONDS", 0.0)
+    with LLMServer([Reply(status=500)]) as server:
+        point_at(server, monkeypatch)
+        model = metered_model()
+        for _ in range(2):
+            with pytest.raises(LLMUnavailable):
+                list(model.stream("s", "u", Noted()))
+        with pytest.raises(ServerGone, match="3 calls failed"):
+            list(model.stream("s", "u", Noted()))
+
+
+def test_counts_that_no_server_gave_are_unknown_and_few_values_have_no_interval() -> None:
+    model = Metered(LLMConfig(base_url="http://127.0.0.1:9/v1", model="toy-1"))
+    assert "tokens in unknown, out unknown" in _by(model)
+    assert _tokens(Usage("toy-1", None, 3, 1)) is None
+    assert estimate(np.ones(1)).interval == "–"
+    assert estimate(np.ones(4)).interval == "–"
+    assert estimate(np.ones(5)).interval == "[1.000, 1.000]"
 
 
 def test_without_a_model_it_starts_only_offline(

@@ -37,6 +37,7 @@ OWNERS = {
         "app/map_parts.py",
         "app/page_ask.py",
         "app/page_files.py",
+        "app/page_wording.py",
         "app/page_research.py",
         "app/page_parts.py",
         "app/page_session.py",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 
 from indexer.store import Index
 from retrieval import ask
 from retrieval.errors import QueryError
+from retrieval.extract import extract
 from retrieval.llm import LLM
 from retrieval.records import Checking, SearchFilters, SearchSettings
 from retrieval.rows import answer_row
@@ -208,6 +210,17 @@ def test_without_a_model_the_papers_are_quoted(small_index: Index) -> None:
         assert evidence.quote in answer.papers[evidence.n - 1].paper.plain_abstract
         assert f"“{evidence.quote}”" in s.text
     assert "quench" in answer.text or "star formation" in answer.text
+
+
+def test_equal_sentences_are_quoted_once(small_index: Index) -> None:
+    hits = ask(small_index, QUESTION, offline=True).papers[:4]
+    same = "We find that jets from black holes suppress star formation."
+    twins = [
+        replace(hit, paper=replace(hit.paper, abstract=f"{same} Text {i} differs here."))
+        for i, hit in enumerate(hits)
+    ]
+    quoted = [s.evidence[0].quote for s in extract(QUESTION, twins, small_index.encoder)]
+    assert quoted.count(same) == 1
 
 
 def test_a_question_out_of_scope_is_refused_without_a_call(small_index: Index) -> None:

@@ -11,7 +11,7 @@ from indexer.errors import QueryError
 from indexer.records import Paper
 from indexer.store import Index
 from retrieval import ask
-from retrieval.consensus import Stance, grouped, stances, verdict
+from retrieval.consensus import Stance, grouped, stances, verdict, verdict_sentence
 from retrieval.llm import LLM
 from retrieval.llm import Reply as Noted
 from retrieval.rows import answer_row
@@ -91,6 +91,46 @@ def test_a_debate_gets_its_verdict_with_checked_quotations(small_index: Index) -
     assert drift.plot == ("year", "balance")
     assert json.dumps(answer_row(answer)["tables"])
     assert answer.usage.calls == 2
+    assert f"Statement judged (--statement corrects it): {answer.statement}" in answer_page(answer)
+    assert "Statement judged" not in answer_page(ask(small_index, QUESTION, offline=True))
+
+
+@pytest.mark.parametrize(
+    ("quote", "stand"),
+    [
+        ("star formation rate", "silent"),
+        ("We follow a massive galaxy for 3 Gyr.", "supports"),  # a sentence, and on galaxies
+        ("Cold gas starves after jets heat the halo of a massive galaxy", "supports"),
+        ("the star formation rate falls by a factor of 12.5", "supports"),
+        ("jets from the central black hole heat", "silent"),
+    ],
+)
+def test_a_stance_needs_a_clause_that_speaks_of_the_statement(
+    small_index: Index, quote: str, stand: str
+) -> None:
+    (one,) = (p for p in small_index.papers if p.arxiv_id == "2401.00001")
+    with LLMServer([Reply(sentence("supports", (1, quote)))]) as server:
+        model = LLM(server.config())
+        (found,) = stances(
+            model, "jets suppress star formation", [one], Noted(), small_index.encoder
+        )
+        (other,) = stances(model, "the Moon has water ice", [one], Noted(), small_index.encoder)
+    assert found.stand == stand
+    assert other.stand == "silent"
+
+
+def test_a_verdict_is_no_more_supported_than_its_quotations() -> None:
+    quote = "We find no sign that the jet suppresses star formation."
+    found = [
+        Stance(1, "supports", quote, 1),
+        Stance(2, "supports", "jets suppress star formation here", 2),
+    ]
+    wrong = verdict_sentence(found, "jets suppress star formation")
+    assert not wrong.supported
+    assert wrong.problems == (
+        "paper [1] is read as supporting, but its quotation seems to say otherwise",
+    )
+    assert verdict_sentence(found[1:], "jets suppress star formation").supported
 
 
 @pytest.mark.parametrize(
@@ -127,6 +167,6 @@ def test_the_statement_is_made_of_the_question_shown_and_corrected(small_index: 
     for statement in (made.statement, own.statement):
         assert any(f"STATEMENT\n{statement}\n" in user for user in judged)
     assert answer_row(made)["statement"] == {"text": made.statement, "by": "rules"}
-    assert f"Statement judged (--statement corrects it): {made.statement}" in answer_page(made)
+    assert "Statement judged" not in answer_page(made), "nothing was judged"
     with pytest.raises(QueryError, match="statement is empty"):
         ask(small_index, "jets", statement=" ", offline=True)

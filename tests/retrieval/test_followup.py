@@ -87,3 +87,6 @@ def test_the_command_goes_on_from_a_file(small_index_dir: Path, tmp_path: Path) 
 def test_what_is_no_answer_is_said() -> None:
     with pytest.raises(QueryError, match="no answer of"):
         context_of_row({"question": "x"})
+    numbered = {"n": 1, "bibcode": 20240101, "arxiv_id": None, "doi": None}
+    with pytest.raises(QueryError, match="no answer of"):
+        context_of_row({"question": "x", "sentences": [{"citations": [1]}], "papers": [numbered]})

@@ -227,6 +227,19 @@ def test_check_says_what_works(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "check that it runs" in gone.stdout
 
 
+def test_check_takes_no_kept_reply_for_a_server(tmp_path: Path) -> None:
+    asked = ("You are being tested. Do exactly what is asked.", "Reply with the one word: ready")
+    with LLMServer([Scripted("ready"), Scripted(status=401)]) as server:
+        model = LLM(replace(server.config(), cache=tmp_path))
+        for _ in range(2):
+            assert "".join(model.stream(*asked, Reply())) == "ready"
+        assert len(server.requests) == 1, "kept"
+        (only,) = check(model)
+    assert not only.works
+    assert "refuses the key" in only.detail
+    assert model.config.cache == tmp_path
+
+
 def test_langchain_gets_the_same_papers(small_index: Index) -> None:
     documents = WayfinderLangChainRetriever(index=small_index).invoke("jets and star formation")
     hits = search(small_index, "jets and star formation").hits

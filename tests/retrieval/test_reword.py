@@ -10,7 +10,8 @@ from indexer.store import Index
 from retrieval import ask
 from retrieval.language import is_in_another_language
 from retrieval.llm import LLM
-from retrieval.reword import lost
+from retrieval.records import Sentence
+from retrieval.reword import lost, turned
 from retrieval.synthesis import AUDIENCES, AnswerStyle
 from tests.llm_server import LLMServer, Reply, sentence
 
@@ -88,6 +89,54 @@ def test_what_does_not_survive_is_marked(small_index: Index, again: str, problem
     (only,) = answer.sentences
     assert not only.supported
     assert any(problem in item for item in only.problems)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "problem"),
+    [
+        ("Jets do not quench star formation.", "Jets do not stop stars from being born.", ""),
+        ("Jets do not quench star formation.", "Jets do not keep new stars from being born.", ""),
+        ("Jets quench star formation.", "Jets stop new stars from being born.", ""),
+        ("The Hubble constant is 73.04 km/s/Mpc from Cepheids.", "The Cepheid stars tell us that space stretches at 73.04 km/s/Mpc, which is called the Hubble constant.", ""),
+        ("Little red dots are compact sources that may host accreting black holes.", "Little red dots are tiny, bright spots far away that may hide hungry black holes.", ""),
+        ("Dust in the torus obscures the broad line region of type 2 quasars.", "A thick ring of dust hides the fast-moving gas near the black hole, like a curtain in front of a lamp.", ""),
+        ("No evidence for a fourth planet was found in the system.", "Astronomers looked for a fourth planet in the system but did not find one.", ""),
+        ("Stellar winds enrich the intracluster medium with metals.", "Winds from stars sprinkle heavier elements, such as iron, into the hot gas between galaxies.", ""),
+        ("Dark matter halos are cuspy in simulations.", "In computer models, clumps of invisible matter are very crowded in the middle.", ""),
+        ("The gas cools and forms stars.", "When gas gets cold, it clumps together and new stars switch on.", ""),
+        ("Jets do not quench star formation.", "Jets stop stars from being born, and aliens may live on Mars.", "Mars was added"),
+        ("Jets do not quench star formation.", "Jets stop stars from being born.", "says otherwise"),
+        ("Jets heat the gas.", "Jets warm the gas, and the moon is made of green cheese.", "rewording added “the moon is made"),
+        ("Cold gas fuels star formation.", "Stars are hot, and elephants eat grass in the savannah.", "rewording added “elephants"),
+        ("Jets heat some of the gas.", "Jets heat all of the gas.", "it says “all”"),
+    ],
+)  # fmt: skip
+def test_in_english_the_meaning_must_survive_too(
+    small_index: Index, before: str, after: str, problem: str
+) -> None:
+    found = turned(Sentence(before, (1,), (), supported=True), after, small_index.encoder)
+    assert any(problem in one for one in found) if problem else not found, found
+
+
+def test_a_flipped_claim_for_a_child_is_marked_and_another_language_says_what_was_not_checked(
+    small_index: Index,
+) -> None:
+    again = json.dumps(
+        {
+            "replaces": 1,
+            "text": "The star formation rate rises 12.5 times, and aliens may live on Mars.",
+        }
+    )
+    answer, _, _ = said(small_index, again, AnswerStyle(audience="child"))
+    (only,) = answer.sentences
+    assert not only.supported
+    assert any("Mars" in problem for problem in only.problems)
+    german, _, _ = said(
+        small_index, json.dumps({"replaces": 1, "text": GERMAN}), AnswerStyle(language="German")
+    )
+    assert [n for n in german.degraded if "the meaning stayed the same was not" in n] == list(
+        german.degraded
+    )
 
 
 @pytest.mark.parametrize(

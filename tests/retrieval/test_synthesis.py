@@ -7,8 +7,20 @@ from pathlib import Path
 import pytest
 
 from indexer.records import Paper
-from retrieval.synthesis import AnswerStyle, prompts, read_drafts, read_to_the_end, render
-from retrieval.verify import Draft
+from indexer.store import Index
+from retrieval import ask
+from retrieval.llm import LLM
+from retrieval.synthesis import (
+    MOST_CHARACTERS,
+    MOST_OF_SENTENCE,
+    AnswerStyle,
+    prompts,
+    read_drafts,
+    read_to_the_end,
+    render,
+)
+from retrieval.verify import CUT, Draft
+from tests.llm_server import LLMServer, Reply, sentence
 
 GOLDEN = Path(__file__).with_name("golden_prompt.txt")
 ONE = '{"text": "Jets heat gas.", "citations": [1], "quotes": [{"n": 1, "quote": "jets heat the gas"}]}'
@@ -94,6 +106,22 @@ def test_an_endless_repeat_ends() -> None:
     assert read_to_the_end(39, 20_000)
     assert not read_to_the_end(40, 1)
     assert not read_to_the_end(1, 20_001)
+
+
+def test_a_sentence_without_an_end_is_cut_and_not_sent_on_for_repair(small_index: Index) -> None:
+    long = sentence("word " * 3_000, (1, "Cold gas is no longer supplied"))
+    with LLMServer([Reply(long)]) as server:
+        answer = ask(small_index, "How do jets suppress star formation?", llm=LLM(server.config()))
+        n_requests = len(server.requests)
+    (only,) = answer.sentences
+    assert len(only.text) <= MOST_OF_SENTENCE + 2
+    assert not only.supported and CUT in only.problems
+    assert n_requests == 1
+    (endless,) = read_drafts([sentence("word " * 60_000)])
+    assert endless.cut and len(endless.text) <= MOST_OF_SENTENCE + 2
+    prose = list(read_drafts(["word " * 60_000]))
+    assert sum(len(draft.text) for draft in prose) <= MOST_CHARACTERS
+    assert all(len(draft.text) <= MOST_OF_SENTENCE + 2 for draft in prose)
 
 
 def test_a_placeholder_without_a_value_is_an_error() -> None:

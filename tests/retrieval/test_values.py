@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from app.show import POINTS_WIDTH, _points
 from indexer.records import Paper
 from indexer.store import Index
-from retrieval import ask
+from retrieval import ask, search
 from retrieval.records import Table
-from retrieval.values import QUANTITIES, asked_quantity, values_in
+from retrieval.values import QUANTITIES, asked_quantity, values_in, values_table
 
 BY_NAME = {quantity.name: quantity for quantity in QUANTITIES}
 
@@ -67,6 +69,25 @@ def test_an_answer_to_a_question_for_values_has_their_table(small_index: Index) 
     ]
     assert table.plot == ("date", "value")
     assert ask(small_index, "Why do jets form?", offline=True).tables == ()
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["What is metallicity?", "How does the mass of a star set its age?", "What is spin?"],
+)
+def test_values_of_whatever_papers_are_on_make_no_table(question: str, small_index: Index) -> None:
+    texts = (
+        "The mass is 5 Msun, the spin is 0.3.",
+        "We find a mass of 7 Msun and a spin of 0.9; metallicity = -1.",
+    )
+    hits = tuple(
+        replace(hit, paper=Paper(title="T", abstract=texts[i % 2]))
+        for i, hit in enumerate(search(small_index, "jets").hits)
+    )
+    assert values_table(question, replace(search(small_index, question), hits=hits)) is None
+    named = replace(search(small_index, "What is the mass of Sgr A*?"), hits=hits)
+    in_title = tuple(replace(h, paper=replace(h.paper, title="Sgr A*")) for h in hits)
+    assert values_table("What is the mass of Sgr A*?", replace(named, hits=in_title)) is not None
 
 
 @pytest.mark.parametrize(

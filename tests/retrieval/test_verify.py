@@ -7,6 +7,7 @@ import pytest
 from indexer.records import Paper
 from indexer.sentences import split_sentences
 from retrieval.notation import numbers_in
+from retrieval.quantities import quantity_problems
 from retrieval.verify import Draft, check_sentence, stands_in
 
 PAPER = Paper(
@@ -39,6 +40,26 @@ PAPER = Paper(
 )
 def test_quotations_stand_in_the_paper_or_not(quote: str, found: bool) -> None:
     assert stands_in(quote, PAPER) is found
+
+
+FINAL = (
+    "We find H0=71+/-2 (random)+/-6 (systematic) km/s/Mpc from Type Ia supernovae, 71+/-3 (random)+/-7 (systematic) "
+    "from the Tully-Fisher relation and 70+/-5 (random)+/-6 (systematic) from surface brightness fluctuations."
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "exchanged"),
+    [
+        (FINAL, False),
+        (FINAL.replace("We find ", ""), False),
+        ("The mass is 6 suns within the bulge and 7 suns within the halo.", True),
+    ],
+)
+def test_a_verbatim_sentence_exchanges_no_numbers(text: str, exchanged: bool) -> None:
+    quotes = [FINAL, "The mass is 7 suns within the bulge and 6 suns within the halo."]
+    found = [p for p in quantity_problems(text, quotes) if "changed places" in p]
+    assert bool(found) is exchanged
 
 
 @pytest.mark.parametrize(
