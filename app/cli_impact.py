@@ -101,7 +101,7 @@ def as_csv(index: Index, found: list[Impact]) -> str:
 
 def page_of(index: Index, found: Impact) -> str:
     """An impact for people."""
-    from app.impact_report import numbers, terms
+    from app.impact_report import moved, moved_words, numbers, terms
     from retrieval.impact_rows import top_rows
 
     where = f" {found.scope.label}" if found.scope.label else ""
@@ -116,6 +116,11 @@ def page_of(index: Index, found: Impact) -> str:
         lines.append("  used together with " + ", ".join(f"{one.name} ({len(one.rows):,})" for one in found.together))  # fmt: skip
     for text, before, after, z in terms(found):
         lines.append(f"  term {text}: {before} of titles before {found.terms.split_year}, {after} since (z {z})")  # fmt: skip
+    if found.places is not None and len(found.used):
+        lines.append(f"  map: {moved_words(found.places)}")
+        for cluster, papers, before, after, change, direction in moved(found.places):
+            if direction:
+                lines.append(f"    {direction} {cluster}: {before} to {after} of its papers, {change} % points, {papers} papers")  # fmt: skip
     for paper in top_rows(index, found)[:5]:
         lines.append(f"  {paper['citation_count']:>6,} citations  {paper['authors']}, {paper['year']}: {paper['title'][:70]} · {paper['id']}")  # fmt: skip
     if not found.scope.label:

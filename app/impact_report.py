@@ -9,8 +9,11 @@ from datetime import date
 from app import charts
 from indexer.store import Index
 from retrieval.impact import Impact
+from retrieval.impact_places import Places
 from retrieval.impact_rows import DEFINITIONS, impact_row, top_rows
+from retrieval.landscape import named
 
+MOVED_SHOWN = 10  # clusters, more only where more were gained and lost
 _STYLE = """
 body { font: 11pt/1.45 Georgia, serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; color: #111; background: #fff; }
 h1 { font-size: 1.6rem; } h2 { font-size: 1.25rem; margin-top: 2rem; } h3 { font-size: 1rem; margin-bottom: .3rem; }
@@ -54,9 +57,19 @@ def _one(index: Index, found: Impact, *, first: bool) -> str:
         _table(("paper", "year", "citations", "identifier"), ((f"{p['authors']}: {p['title']}", p["year"], p["citation_count"], p["id"]) for p in top_rows(index, found))) if found.top else "",
         "<h3>Used together with</h3>" + charts.svg(charts.company_chart(found)) if found.together else "",
         "<h3>Terms of titles gained and lost</h3>" + _table(("term", "before", "after", "z"), terms(found)) if found.terms.gained or found.terms.lost else "",
+        _on_map(index, found),
         f"<h3>The {len(found.used):,} papers that used it</h3>",
         *(f"<p class=ids><b>{y['year']}</b> {_e(' '.join(y['used_ids']))}</p>" for y in row["years"] if y["used_ids"]),
     ])  # fmt: skip
+
+
+def _on_map(index: Index, found: Impact) -> str:
+    if found.places is None or not found.places.clusters:
+        return ""
+    return (
+        f"<h3>On the map</h3>{charts.svg(charts.map_chart(index, found))}"
+        f"<p class=small>{_e(moved_words(found.places))}</p>{_table(moved_head(found.places), moved(found.places))}"
+    )
 
 
 def numbers(found: Impact) -> list[tuple[str, str]]:
@@ -89,6 +102,47 @@ def terms(found: Impact) -> list[tuple[str, str, str, str]]:
     """The terms gained and lost: share of titles before and after."""
     changed = (*found.terms.gained, *found.terms.lost)
     return [(t.text, f"{t.early:.1%}", f"{t.late:.1%}", f"{t.z:+.1f}") for t in changed]
+
+
+def moved_words(places: Places) -> str:
+    """How many of its papers are on the map, and which clusters it gained and lost."""
+    n = len(places.early) + len(places.late)
+    words = [f"{n:,} of its papers have a place on the map and a year"]
+    if places.n_without_place:
+        words.append(f"{places.n_without_place:,} have no place")
+    if places.n_year_unknown:
+        words.append(f"{places.n_year_unknown:,} no year")
+    said = "; ".join(words) + "."
+    if places.split_year is None:
+        return f"{said} They are of one year: nothing can have moved."
+    compared = [one for one in places.clusters if one.change is not None]
+    if not compared:
+        return f"{said} They are too few to tell whether it moved."
+    sides = [(way, [one for one in compared if one.direction == way]) for way in ("gained", "lost")]
+    clear = [f"{len(some)} {way}" for way, some in sides if some] or ["no clear change"]
+    return f"{said} Of {len(compared)} clusters compared: {', '.join(clear)}."
+
+
+def moved_head(places: Places) -> tuple[str, ...]:
+    """The head of the table that `moved` fills."""
+    year = places.split_year
+    periods = (f"before {year}", f"since {year}") if year else ("all", "")
+    return ("cluster of the map", "papers", *periods, "change, % points", "")
+
+
+def moved(places: Places) -> list[tuple[str, ...]]:
+    """The clusters gained and lost, and the largest others: shares of its papers, and the change with its interval."""
+    rows: list[tuple[str, ...]] = []
+    for one in places.clusters:
+        if len(rows) == MOVED_SHOWN and not one.direction:
+            break
+        change = ""
+        if one.change is not None and one.low is not None and one.high is not None:
+            change = f"{100 * one.change:+.1f} [{100 * one.low:+.1f}, {100 * one.high:+.1f}]"
+        shares = (places.share(one.early, late=False), places.share(one.late, late=True))
+        said = ["" if share is None else f"{share:.1%}" for share in shares]
+        rows.append((named(one.cluster), f"{one.n:,}", *said, change, one.direction))
+    return rows
 
 
 def _why_unknown(n: int, covered: float | None) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from app import page_parts
+from app.page_session import keep_set
 from indexer.landscape import Landscape
 from indexer.store import Index
 from indexer.weights import UNKNOWN_CITATIONS
@@ -48,14 +50,22 @@ def paper_card(index: Index, row: int) -> None:
     )
 
 
-def paper_set(index: Index, landscape: Landscape, rows: Rows, *, llm: LLM | None) -> None:
-    """A set taken from the map: list it, export it, ask it alone, keep it and compare."""
+def paper_set(
+    index: Index, landscape: Landscape, rows: Rows, *, llm: LLM | None, impact_page: Any = None
+) -> None:
+    """A set taken from the map: list it, export it, see its impact, ask it alone, keep it and compare."""
     if not len(rows):
         st.info("Nothing lies inside: draw around some papers.")
         return
     everything = " (the whole map)" if len(rows) == len(index.papers) else ""
-    st.subheader(f"{len(rows):,} papers taken{everything}")
-    _exports(index, rows)
+    st.subheader(
+        f"{len(rows):,} paper{'s' if len(rows) > 1 else ''} taken{everything}", anchor=False
+    )
+    with st.container(horizontal=True):
+        if impact_page is not None and st.button("Impact of these papers", type="primary"):
+            keep_set(index, rows)
+            st.switch_page(impact_page)
+        _exports(index, rows)
     listed, asked, compared = st.tabs(["List", "Ask this set", "Compare"])
     with listed:
         _list(index, landscape, rows)
@@ -98,10 +108,9 @@ def _exports(index: Index, rows: Rows) -> None:
     def as_ids() -> str:
         return "".join(index.papers[int(row)].id + "\n" for row in rows)
 
-    with st.container(horizontal=True):
-        st.download_button("CSV", as_csv, "papers.csv", "text/csv", on_click="ignore")
-        st.download_button("JSON lines", as_json, "papers.jsonl", "application/json", on_click="ignore")  # fmt: skip
-        st.download_button("Identifiers", as_ids, "papers.txt", "text/plain", on_click="ignore")
+    st.download_button("CSV", as_csv, "papers.csv", "text/csv", on_click="ignore")
+    st.download_button("JSON lines", as_json, "papers.jsonl", "application/json", on_click="ignore")
+    st.download_button("Identifiers", as_ids, "papers.txt", "text/plain", on_click="ignore")
 
 
 def _list(index: Index, landscape: Landscape, rows: Rows) -> None:

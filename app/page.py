@@ -11,37 +11,48 @@ from app import page_parts
 from app.page_session import open_index, visitors_llm
 from indexer.errors import WayfinderError
 
+_ANSWERS = "Answers from the astronomical literature, every sentence with its paper."
+_MOTTOS = {
+    "map": "The papers of this index, near each other where they are near in meaning.",
+    "impact": "What facilities, methods and topics contributed, every number with its papers.",
+}
+
 
 def main() -> None:
     """Draw the page that is asked for; the only place where errors become words on it."""
     st.set_page_config(page_title="Wayfinder", page_icon="🧭", layout="centered")
+    impact = st.Page(_impact, title="Impact", url_path="impact")
+
+    def landscape() -> None:
+        _map(impact)
+
     page = st.navigation(
         [
             st.Page("page_ask.py", title="Ask", default=True),
             st.Page("page_research.py", title="Deep research", url_path="research"),
-            st.Page(_map, title="Map", url_path="map"),
-            st.Page(_impact, title="Impact", url_path="impact"),
+            st.Page(landscape, title="Map", url_path="map"),
+            impact,
         ],
         position="top",
     )
     page_parts.style()
-    page_parts.masthead()
+    page_parts.masthead(_MOTTOS.get(page.url_path, _ANSWERS))
     try:
         page.run()
     except WayfinderError as error:
         st.error(page_parts.literal(str(error)))
 
 
-def _map() -> None:
-    from app import map_page
+def _map(impact: object) -> None:
+    from app import page_map
 
-    map_page.draw(open_index(), llm=visitors_llm())
+    page_map.draw(open_index(), llm=visitors_llm(), impact_page=impact)
 
 
 def _impact() -> None:
-    from app import impact_page
+    from app import page_impact
 
-    impact_page.page(open_index())
+    page_impact.draw(open_index())
 
 
 if __name__ == "__main__":

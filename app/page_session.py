@@ -1,9 +1,11 @@
-"""What the pages of the web app share: the index of this process, and a visitor's language model."""
+"""What the pages of the web app share: the index of this process, and a visitor's language model and set of papers."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import streamlit as st
 
 from app.default_index import default_index_dir
@@ -44,3 +46,22 @@ def visitors_llm() -> LLM | None:
         st.session_state.llm = LLM(configured) if configured.enabled else None
     llm: LLM | None = st.session_state.llm
     return llm
+
+
+def keep_set(index: Index, rows: npt.NDArray[np.int64]) -> None:
+    """Keep the papers at `rows`, taken from the map, for the other pages of this visitor."""
+    st.session_state["set-from-map"] = (index.manifest.snapshot, rows)
+
+
+def set_from_map(index: Index) -> npt.NDArray[np.int64] | None:
+    """The papers that this visitor took from the map; None where there are none or they are of another snapshot."""
+    kept = st.session_state.get("set-from-map")
+    if kept is None or kept[0] != index.manifest.snapshot:
+        return None
+    rows: npt.NDArray[np.int64] = kept[1]
+    return rows
+
+
+def forget_set() -> None:
+    """Let the papers taken from the map go."""
+    st.session_state.pop("set-from-map", None)

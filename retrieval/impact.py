@@ -6,7 +6,6 @@ part of the literature. What is not known is None, never 0.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -20,7 +19,9 @@ from indexer.facility_table import Entry, Table, facility_table, method_table
 from indexer.store import Index
 from indexer.weights import UNKNOWN_YEAR
 from retrieval.impact_citations import Cited, citations_of, top_cited
+from retrieval.impact_places import Places, places_of
 from retrieval.impact_terms import Terms, terms_of
+from retrieval.shares import ratio, wilson
 
 Kind = Literal["facility", "method", "topic"]
 Rows = npt.NDArray[np.int64]
@@ -28,14 +29,19 @@ Rows = npt.NDArray[np.int64]
 N_TOGETHER = 12
 GROWTH_YEARS = 3
 MOST_COMPARED = 8
-Z95 = 1.959964  # of the normal distribution, 95 % two-sided
+
+
+def counted(n_papers: int) -> str:
+    """A number of papers in words."""
+    return f"{n_papers:,} paper{'' if n_papers == 1 else 's'}"
 
 
 @dataclass(frozen=True)
 class Scope:
     """The papers that are looked at: all of the index, or those that pass every restriction.
 
-    `query`: title or abstract holds all its words. `papers`: identifiers of a chosen set.
+    `query`: title or abstract holds all its words. `papers`: identifiers of a chosen set. `rows`: a set taken
+    from the map of this very index.
     """
 
     query: str = ""
@@ -43,6 +49,7 @@ class Scope:
     until: int | None = None
     papers: tuple[str, ...] | None = None
     n_missing: int = 0  # of `papers`, not in the index; `impact` counts them
+    rows: tuple[int, ...] | None = None
 
     @property
     def label(self) -> str:
@@ -52,6 +59,7 @@ class Scope:
         said += [f"until {self.until}"] if self.until is not None else []
         said += [f"among {len(self.papers):,} chosen papers"] if self.papers is not None else []
         said += [f"{self.n_missing:,} of them not in this index"] if self.n_missing else []
+        said += [f"among {counted(len(self.rows))} from the map"] if self.rows is not None else []
         return ", ".join(said)
 
 
@@ -110,6 +118,7 @@ class Impact:
     together: tuple[Company, ...]
     matrix: tuple[tuple[int, ...], ...]  # papers that used both, of the names in `together`
     terms: Terms
+    places: Places | None  # on the map; None where the index has none
     as_of: str
     snapshot: str
 
@@ -159,6 +168,7 @@ def impact(index: Index, name: str, kind: Kind = "facility", scope: Scope | None
         together=company,
         matrix=matrix,
         terms=terms_of(index, used),
+        places=places_of(index, used),
         as_of=index.manifest.as_of,
         snapshot=index.manifest.snapshot,
     )
@@ -179,11 +189,15 @@ def compare(
     return list({one.name: one for one in found}.values())
 
 
-def known_names(index: Index, kind: Kind) -> list[str]:
-    """The facilities or methods that papers of the index used, most used first."""
+def known_names(index: Index, kind: Kind, rows: Rows | None = None) -> list[str]:
+    """The facilities or methods that papers of the index, or those at `rows`, used; most used first."""
     uses = _uses(index, kind)
-    counts = uses.counts(used=True)
-    return sorted(counts, key=lambda name: (-counts[name], name))
+    pairs = uses.pairs[uses.pairs["used"]]
+    if rows is not None:
+        pairs = pairs[_mask(index, rows)[pairs["row"]]]
+    counts = np.bincount(pairs["entry"], minlength=len(uses.names))
+    used = [(-int(n), name) for name, n in zip(uses.names, counts, strict=True) if n]
+    return [name for _, name in sorted(used)]
 
 
 def _uses(index: Index, kind: Kind) -> Uses:
@@ -230,6 +244,8 @@ def _rows_in(index: Index, scope: Scope) -> npt.NDArray[np.bool_]:
         inside &= _mask(index, index.lexical.rows_with_all(scope.query))
     if scope.papers is not None:
         inside &= _mask(index, index.rows_of(scope.papers)[0])
+    if scope.rows is not None:
+        inside &= _mask(index, np.asarray(scope.rows, dtype=np.int64))
     if not inside.any():
         known = index.year[index.year != UNKNOWN_YEAR]
         span = f", which is of {known.min()} to {known.max()}" if len(known) else ""
@@ -291,24 +307,13 @@ def _year(year: int, used: int, mentioned: int, papers: int, first: int | None) 
     return Year(year, used, mentioned, papers, used / papers, low, high, since_first)
 
 
-def wilson(k: int, n: int) -> tuple[float, float]:
-    """Wilson's interval at 95 % of a share of `k` among `n` (Wilson 1927, JASA 22, 209)."""
-    middle = (k + Z95 * Z95 / 2) / (n + Z95 * Z95)
-    half = Z95 / (n + Z95 * Z95) * math.sqrt(k * (n - k) / n + Z95 * Z95 / 4)
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
 def _growth(years: Sequence[Year], as_of_year: int) -> Growth:
     """Shares of the last GROWTH_YEARS whole or running years up to the as-of date against those before."""
     last = min(as_of_year, years[-1].year) if years else as_of_year
     late = (last - GROWTH_YEARS + 1, last)
     early = (late[0] - GROWTH_YEARS, late[0] - 1)
     (k1, n1), (k2, n2) = (_sums(years, span) for span in (late, early))
-    if not (k1 and k2):
-        return Growth(None, None, None, late, early)
-    ratio = (k1 / n1) / (k2 / n2)
-    spread = Z95 * math.sqrt(1 / k1 - 1 / n1 + 1 / k2 - 1 / n2)
-    return Growth(ratio, ratio * math.exp(-spread), ratio * math.exp(spread), late, early)
+    return Growth(*ratio(k1, n1, k2, n2), late, early)
 
 
 def _sums(years: Sequence[Year], span: tuple[int, int]) -> tuple[int, int]:
@@ -338,14 +343,3 @@ def _together(
 def _stands_alone(table: Table, name: str) -> bool:
     entry = table.exact(name)
     return entry is None or not entry.parent
-
-
-def on_map(
-    found: Impact, x: npt.NDArray[np.floating], y: npt.NDArray[np.floating]
-) -> list[dict[str, float | int | None]]:
-    """The papers that used it as points with year, for a map with coordinates `x`, `y`, each `(n_papers,)`.
-
-    Papers without a place (NaN) are left out.
-    """
-    placed = [int(row) for row in found.used if np.isfinite(x[row]) and np.isfinite(y[row])]
-    return [{"row": row, "x": float(x[row]), "y": float(y[row])} for row in placed]

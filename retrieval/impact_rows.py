@@ -9,6 +9,8 @@ import numpy as np
 
 from indexer.store import Index
 from retrieval.impact import GROWTH_YEARS, N_TOGETHER, Impact
+from retrieval.impact_places import Places
+from retrieval.landscape import named
 
 Row = dict[str, Any]
 
@@ -25,6 +27,7 @@ DEFINITIONS = {
     "median_age": "Median years from its first data to the papers that used it.",
     "together": f"The {N_TOGETHER} other facilities that the same papers used most; the matrix counts papers that used both.",
     "terms": "Words and pairs of words of titles. Gained and lost: share of titles in the later half of the papers against the earlier, |z| of 3 or more.",
+    "places": "Clusters of the map: the share of the papers with a place that lie in it, in the later half of the years against the earlier. Newcombe's interval of the difference, at 95 % for all compared clusters together (Bonferroni); gained or lost where it leaves out 0. Compared are clusters with 10 of the papers or more.",
 }
 CSV_COLUMNS = ("name", "measure", "key", "value", "low", "high", "n", "definition", "papers")
 
@@ -70,6 +73,7 @@ def impact_row(index: Index, found: Impact) -> Row:
             "gained": [_term(term, ids) for term in terms.gained],
             "lost": [_term(term, ids) for term in terms.lost],
         },
+        "places": None if found.places is None else _places(found.places, ids),
         "used_ids": ids.of(found.used),
         "mentioned_ids": ids.of(found.mentioned),
         "definitions": DEFINITIONS,
@@ -118,7 +122,29 @@ def csv_rows(index: Index, found: Impact) -> list[tuple[Any, ...]]:
     for kind, terms in (("gained", found.terms.gained), ("lost", found.terms.lost)):
         for term in terms:
             add(f"term_{kind}", term.text, term.z, term.early, term.late, len(term.rows), of="terms", papers=term.rows)  # fmt: skip
+    for moved in found.places.clusters if found.places else ():
+        measure = f"cluster_{moved.direction}" if moved.direction else "cluster"
+        add(measure, named(moved.cluster), moved.change, moved.low, moved.high, moved.n, of="places", papers=[*moved.early, *moved.late])  # fmt: skip
     return table
+
+
+def _places(places: Places, ids: _Identifiers) -> Row:
+    return {
+        "split_year": places.split_year,
+        "early": len(places.early),
+        "late": len(places.late),
+        "without_place": places.n_without_place,
+        "year_unknown": places.n_year_unknown,
+        "clusters": [
+            {
+                "cluster": named(moved.cluster), "level": moved.cluster.level + 1, "number": moved.cluster.number,
+                "share_early": places.share(moved.early, late=False), "share_late": places.share(moved.late, late=True),
+                "change": moved.change, "low": moved.low, "high": moved.high, "direction": moved.direction or None,
+                "early_ids": ids.of(moved.early), "late_ids": ids.of(moved.late),
+            }
+            for moved in places.clusters
+        ],
+    }  # fmt: skip
 
 
 def _term(term: Any, ids: _Identifiers) -> Row:

@@ -139,7 +139,7 @@ def terms_of(index: Index, rows: Rows) -> Terms:
     often = [term for term, n in counts.items() if n >= FEWEST_WITH_TERM]
     common = tuple((t, counts[t]) for t in sorted(often, key=lambda t: (-counts[t], t))[:N_TERMS])
     years = np.asarray(index.year)[newest]
-    split = _split_year(years)
+    split = split_year_of(years)
     if len(newest) < FEWEST_PAPERS or split is None:
         return Terms(common)
     late = years >= split
@@ -161,7 +161,7 @@ def title_terms(title: str) -> set[str]:
     return {word for word in kept if len(word) > 2} | pairs
 
 
-def _split_year(years: npt.NDArray[np.integer]) -> int | None:
+def split_year_of(years: npt.NDArray[np.integer]) -> int | None:
     """The year that parts the papers most evenly; None where all are of one year."""
     distinct = np.unique(years)
     if len(distinct) < 2:

@@ -13,6 +13,7 @@ from indexer.errors import IndexMissing
 from indexer.landscape import Cluster, Landscape
 from indexer.store import Index
 from indexer.weights import UNKNOWN_YEAR
+from retrieval.shares import ratio
 
 Rows = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -156,8 +157,7 @@ class Growth:
 def growth(index: Index, landscape: Landscape, level: int) -> list[Growth]:
     """The growth of each cluster of a level, by the lower end of its interval; unknown growth last.
 
-    The ratio of two shares with Katz's interval (Katz et al. 1978, Biometrics 34, 469): log-normal with
-    variance 1/a - 1/n + 1/b - 1/m.
+    The ratio of two shares with the interval of `retrieval.shares.ratio`.
     """
     compared = spans(index)
     now, before = (_within(index.year, span) for span in (compared.now, compared.before))
@@ -168,17 +168,8 @@ def growth(index: Index, landscape: Landscape, level: int) -> list[Growth]:
         a, b = int((inside & now).sum()), int((inside & before).sum())
         years = index.year[inside & (index.year != UNKNOWN_YEAR)]
         middle = int(np.median(years)) if len(years) else None
-        ratio, low, high = _ratio(a, n, b, m)
-        found.append(Growth(cluster, a, b, ratio, low, high, middle))
+        found.append(Growth(cluster, a, b, *ratio(a, n, b, m), middle))
     return sorted(found, key=lambda g: (g.low is None, -(g.low or 0.0)))
-
-
-def _ratio(a: int, n: int, b: int, m: int) -> tuple[float | None, float | None, float | None]:
-    if not (a and b):
-        return None, None, None
-    ratio = (a / n) / (b / m)
-    spread = 1.96 * math.sqrt(1 / a - 1 / n + 1 / b - 1 / m)
-    return ratio, ratio * math.exp(-spread), ratio * math.exp(spread)
 
 
 @dataclass(frozen=True)

@@ -156,7 +156,7 @@ def test_two_visitors_do_not_meet(address: str, page) -> None:
 WEBGL = "--no-sandbox --disable-gpu --enable-unsafe-swiftshader --disable-quic --no-first-run --disable-background-networking"
 
 
-def test_the_map_is_drawn_and_a_lasso_takes_papers(tmp_path: Path) -> None:
+def test_the_map_is_drawn_and_a_lasso_takes_papers_to_the_page_on_impact(tmp_path: Path) -> None:
     from playwright.sync_api import sync_playwright
 
     from tests.topics import build_topic_index
@@ -186,5 +186,10 @@ def test_the_map_is_drawn_and_a_lasso_takes_papers(tmp_path: Path) -> None:
         opened.wait_for_selector("text=120 papers taken (the whole map)")
         ARTIFACTS.mkdir(exist_ok=True)
         opened.screenshot(path=ARTIFACTS / "map.png")
+        opened.get_by_role("button", name="Impact of these papers").click()
+        opened.wait_for_url("**/impact")
+        opened.wait_for_selector("text=None of 120 papers from the map used one of the facilities")
+        opened.get_by_role("button", name="Among 120 papers from the map").click()
+        opened.wait_for_selector("text=Among 120 papers from the map", state="detached")
         assert elsewhere == []
         browser.close()

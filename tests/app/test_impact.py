@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -13,7 +14,9 @@ from indexer.errors import QueryError
 from indexer.store import open_index
 from retrieval.impact import impact
 from tests.app.test_cli import rows, wayfinder
-from tests.retrieval.test_impact import built, papers
+from tests.retrieval.test_impact import built, paper, papers
+from tests.retrieval.test_impact_places import built as places_index
+from tests.retrieval.test_impact_places import with_uses
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +62,88 @@ def script() -> None:
     import os
     from pathlib import Path
 
-    from app.impact_page import page
+    from app.page_impact import draw
     from indexer.store import open_index
 
-    page(open_index(Path(os.environ["WAYFINDER_INDEX"])))
+    draw(open_index(Path(os.environ["WAYFINDER_INDEX"])))
+
+
+def mapped() -> None:
+    """The page for an index with a map, the first six papers taken from it: those of magnetars and so on."""
+    import os
+    from pathlib import Path
+
+    import numpy as np
+    import streamlit as st
+
+    from app.page_impact import draw
+    from app.page_session import keep_set
+    from indexer.store import open_index
+
+    index = open_index(Path(os.environ["WAYFINDER_INDEX"]))
+    if "begun" not in st.session_state:
+        st.session_state["begun"] = True
+        keep_set(index, np.array(st.session_state["taken"], dtype=np.int64))
+    draw(index)
+
+
+@pytest.fixture(scope="module")
+def mapped_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("mapped")
+    return places_index(folder, [*with_uses(10), paper(90, "Stars shine.", 2024)]).path
+
+
+def test_a_set_from_the_map_restricts_the_page_until_taken_away(mapped_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    monkeypatch.setenv("WAYFINDER_INDEX", str(mapped_dir))
+    app = AppTest.from_function(mapped, default_timeout=60)
+    app.session_state["taken"] = list(range(12))
+    app.run()
+    assert not app.exception
+    assert app.button[0].label == "Among 12 papers from the map"
+    assert app.multiselect[0].value == ["JWST"]
+    assert "12 papers looked at, among 12 papers" in app.caption[0].value
+    app.text_input[0].set_value("voids").run()
+    assert "4 papers looked at, on" in app.caption[0].value
+    app.slider[0].set_value((2018, 2020)).run()
+    assert "until 2020" in app.caption[0].value
+    app.text_input[0].set_value("").run()
+    app.slider[0].set_value((2018, 2025)).run()
+    app.button[0].click().run()
+    assert not app.exception and not app.button
+    assert "31 papers looked at, as of" in app.caption[0].value
+
+
+def test_a_set_without_a_user_and_of_one_paper(mapped_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    monkeypatch.setenv("WAYFINDER_INDEX", str(mapped_dir))
+    app = AppTest.from_function(mapped, default_timeout=60)
+    app.session_state["taken"] = [30]
+    app.run()
+    assert not app.exception
+    assert "None of 1 paper from the map used one of the facilities" in app.info[0].value
+    assert app.multiselect[0].value == []
+    app.multiselect[0].set_value(["JWST"]).run()
+    assert not app.exception
+    assert any("No paper here used it" in caption.value for caption in app.caption)
+    app.session_state["taken"] = [0]
+    del app.session_state["begun"]
+    app.run()
+    assert not app.exception
+    assert app.multiselect[0].value == ["JWST"]
+
+
+def test_a_set_of_another_snapshot_is_forgotten(mapped_dir: Path) -> None:
+    import streamlit as st
+
+    from app.page_session import set_from_map
+
+    st.session_state["set-from-map"] = ("another", np.arange(3))
+    assert set_from_map(open_index(mapped_dir)) is None
+
+
+def test_an_index_without_a_map_says_how_to_make_one(index_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    monkeypatch.setenv("WAYFINDER_INDEX", str(index_dir))
+    app = AppTest.from_function(script, default_timeout=60).run()
+    assert any("wayfinder index map" in caption.value for caption in app.caption)
 
 
 def text_of(app: AppTest) -> str:

@@ -32,8 +32,8 @@ OWNERS = {
     "bm25s": {"indexer/lexical.py"},
     "streamlit": {
         "app/page.py",
-        "app/impact_page.py",
-        "app/map_page.py",
+        "app/page_impact.py",
+        "app/page_map.py",
         "app/map_parts.py",
         "app/page_ask.py",
         "app/page_files.py",

@@ -8,7 +8,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from app.cli_impact import as_csv, page_of
@@ -16,9 +15,10 @@ from app.impact_report import report
 from indexer.build import build_index
 from indexer.errors import IndexMissing, PaperNotFound, QueryError
 from indexer.store import Index, open_index
-from retrieval.impact import Scope, compare, impact, known_names, on_map, wilson
+from retrieval.impact import Scope, compare, impact, known_names
 from retrieval.impact_rows import CSV_COLUMNS, impact_row
 from retrieval.impact_terms import title_terms
+from retrieval.shares import wilson
 from tests.encoders import HashEncoder
 from tests.papers import write_jsonl
 
@@ -244,11 +244,3 @@ def test_the_report_is_escaped_and_says_what_is_unknown(tmp_path: Path) -> None:
     assert "2025ApJ...001....1A" in page
     assert "Wilson" in page
     assert "No paper within the restrictions used it" in page
-
-
-def test_papers_on_a_map_leave_out_those_without_a_place(index: Index) -> None:
-    found = impact(index, "ALMA")
-    x = np.full(len(index.papers), 0.5)
-    x[found.used[0]] = np.nan
-    points = on_map(found, x, np.zeros(len(index.papers)))
-    assert points == [{"row": int(found.used[1]), "x": 0.5, "y": 0.0}]

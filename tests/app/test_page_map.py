@@ -1,4 +1,4 @@
-"""The map page without a browser: what is packed for it, what is said, what a selection takes. Run: pytest tests/app/test_map_page.py"""
+"""The map page without a browser: what is packed for it, what is said, what a selection takes. Run: pytest tests/app/test_page_map.py"""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from app import map_data
 from app.map_data import pack
-from app.map_page import selected
+from app.page_map import selected
 from indexer.store import Index, open_index
 from tests.topics import build_topic_index
 
@@ -87,10 +87,10 @@ def run_page(directory: Path) -> AppTest:
     def page(directory: str) -> None:
         from pathlib import Path
 
-        from app import map_page
+        from app import page_map
         from indexer.store import open_index
 
-        map_page.draw(open_index(Path(directory)))
+        page_map.draw(open_index(Path(directory)))
 
     return AppTest.from_function(page, args=(str(directory),), default_timeout=120).run()
 

@@ -24,15 +24,17 @@ ASSETS = Path(__file__).with_name("map")
 MOST_MARKS = 3_000  # marks over the points
 
 
-def draw(index: Index, *, llm: LLM | None = None) -> None:
-    """Draw the page for an opened index; `llm` writes answers from a set, without it they are quoted."""
+def draw(index: Index, *, llm: LLM | None = None, impact_page: Any = None) -> None:
+    """Draw the page for an opened index.
+
+    `llm` writes answers from a set, without it they are quoted; `impact_page` (an st.Page) shows a set's impact.
+    """
     st.html("<style>.block-container { max-width: 84rem; }</style>")
-    st.html('<h1 class="wf-name">Map</h1>')
     try:
         if index.landscape is None:
             _offer(index)
             return
-        _whole(index, opened_landscape(index), llm)
+        _whole(index, opened_landscape(index), llm, impact_page)
     except WayfinderError as error:
         st.error(page_parts.literal(str(error)))
 
@@ -55,16 +57,16 @@ def _offer(index: Index) -> None:
         st.rerun()
 
 
-def _whole(index: Index, landscape: Landscape, llm: LLM | None) -> None:
+def _whole(index: Index, landscape: Landscape, llm: LLM | None, impact_page: Any) -> None:
     lost = int((~np.isfinite(landscape.places).all(axis=1)).sum())
-    facts = [f"{len(index.papers):,} papers, near in meaning where near on the map"]
+    facts = [f"{len(index.papers):,} papers"]
     if landscape.n_placed:
         facts.append(f"{landscape.n_placed:,} placed since it was laid out")
     if lost:
         facts.append(f"{lost:,} have no place and are left out")
     st.caption(page_parts.literal("; ".join(facts) + ". Drag to move, scroll to zoom, Lasso or Box to take a set."))  # fmt: skip
     library = _library(index)
-    _drawn(index, landscape, library, llm)
+    _drawn(index, landscape, library, llm, impact_page)
     map_parts.growth_table(index, landscape)
     map_parts.gaps_list(index, landscape)
     map_parts.clusters_table(index, landscape)
@@ -87,7 +89,9 @@ def _library(index: Index) -> Library | None:
 
 
 @st.fragment
-def _drawn(index: Index, landscape: Landscape, library: Library | None, llm: LLM | None) -> None:
+def _drawn(
+    index: Index, landscape: Landscape, library: Library | None, llm: LLM | None, impact_page: Any
+) -> None:
     """The map, its marks and the set taken from it: what runs again at each lasso."""
     with st.container(horizontal=True):
         show_answer = st.toggle("● Papers of my question", value=True, key="map-answer")
@@ -112,7 +116,8 @@ def _drawn(index: Index, landscape: Landscape, library: Library | None, llm: LLM
         map_parts.paper_card(index, picked)
     selection = state.get("selection")
     if selection:
-        map_parts.paper_set(index, landscape, selected(index, landscape, selection), llm=llm)
+        rows = selected(index, landscape, selection)
+        map_parts.paper_set(index, landscape, rows, llm=llm, impact_page=impact_page)
 
 
 def selected(index: Index, landscape: Landscape, selection: dict[str, Any]) -> Rows:
