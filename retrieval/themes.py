@@ -37,6 +37,10 @@ _NO_NOUN = re.compile(
 _NOUN_AFTER_ALL = re.compile(
     r"(?:micro|re)?(?:lens|brak|cool|heat|quench|cluster|mix|coupl|scatter|broaden|tim|r|spr|w)ing"
 )
+# and in none of these: "discs around" goes on
+_GOES_ON = re.compile(
+    r"(?:.* )?(?:around|between|within|across|towards?|through|among|near|during|via|from|beyond|inside|per|using|than)"
+)
 _PIECE = re.compile(r"^(?:many|more|less|same|new|such|various|several|similar|different|other)\b")
 _ONE_WORD_KINDS = ("compact object", "star", "standard", "planet", "particle", "molecule")
 
@@ -134,6 +138,8 @@ def _reads_well(stems: Stems, words: str, asked: Sequence[str]) -> bool:
     last = words.rsplit(maxsplit=1)[-1]
     if len(stems) == 1:
         return bool(_ACRONYM.fullmatch(words)) or words.casefold() in _one_word()
+    if _GOES_ON.fullmatch(words):
+        return False
     if last.islower() and _NO_NOUN.search(last) and not _NOUN_AFTER_ALL.fullmatch(last):
         return False
     repeated = [word for word in stems if word in asked]

@@ -12,7 +12,7 @@ from indexer.tokens import tokens
 from retrieval import ask
 from retrieval.records import Answer, Evidence, Hit, ScoreParts, Sentence
 from retrieval.rows import answer_row
-from retrieval.themes import REST, themed
+from retrieval.themes import REST, _reads_well, themed
 from tests.papers import build_small_index
 
 QUESTION = "Summarise what is known about young discs."
@@ -105,6 +105,13 @@ def test_headings_say_more_than_the_question_and_are_no_pieces(discs: Index) -> 
     themes = {sentence.theme for sentence in made} - {REST}
     assert themes and not any(set(tokens(theme)) <= set(tokens("water vapour")) for theme in themes)
     assert {sentence.text for sentence in made} == {sentence.text for sentence in sentences}
+
+
+@pytest.mark.parametrize(
+    ("words", "reads"), [("discs around", False), ("gaps within", False), ("water vapour", True)]
+)
+def test_no_heading_stops_before_its_noun(words: str, reads: bool) -> None:
+    assert _reads_well(tuple(tokens(words)), words, ["planets"]) is reads
 
 
 def test_headings_are_text_and_no_markup() -> None:
