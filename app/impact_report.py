@@ -33,9 +33,10 @@ def report(index: Index, impacts: Sequence[Impact]) -> str:
     """The report as one HTML page that needs nothing else."""
     names = ", ".join(one.name for one in impacts)
     first = impacts[0]
+    where = first.scope.label or "all papers of the index"
     parts = [
         f"<h1>Impact of {_e(names)}</h1>",
-        f"<p class=small>{_e(first.scope.label or 'All papers of the index')}. {len(index.papers):,} papers are in the index, "
+        f"<p class=small>{_e(where[:1].upper() + where[1:])}. {len(index.papers):,} papers are in the index, "
         f"{first.n_scope:,} within the restrictions. Counts as of {_e(first.as_of)} (snapshot {_e(first.snapshot)}), "
         f"written {date.today().isoformat()} by Wayfinder. They are of this index, not of the whole literature.</p>",
         charts.svg(charts.share_chart(impacts)) if any(one.years for one in impacts) else "",
