@@ -44,7 +44,7 @@ def share_chart(impacts: Sequence[Impact]) -> Spec:
     y_axis = {"type": "quantitative", "axis": {"format": "%"}, "title": "share of the year's papers"}  # fmt: skip
     tips = [{"field": name, "type": kind} for name, kind in (("name", "nominal"), ("year", "quantitative"), ("papers", "quantitative"), ("share", "quantitative"))]  # fmt: skip
     return {
-        **_base("Share of papers that used it, a year, with 95 % intervals", rows),
+        **_base(f"Share of papers that {impacts[0].did}, a year, with 95 % intervals", rows),
         "encoding": {"x": year, "color": colour},
         "layer": [
             {"mark": {"type": "area", "opacity": 0.18}, "encoding": {"y": {"field": "low", **y_axis}, "y2": {"field": "high"}}},
@@ -55,18 +55,21 @@ def share_chart(impacts: Sequence[Impact]) -> Spec:
 
 def papers_chart(found: Impact) -> Spec:
     """Papers a year that used it and that only mention it."""
+    topic = found.kind == "topic"
+    kinds = ["papers"] if topic else ["used", "mentioned"]
     rows = [
         {"year": y.year, "what": what, "papers": n}
         for y in found.years
-        for what, n in (("used", y.used), ("mentioned", y.mentioned))
+        for what, n in zip(kinds, (y.used, y.mentioned), strict=False)
     ]
+    title = f"Papers on {found.name}, a year" if topic else f"Papers that used or mention {found.name}, a year"  # fmt: skip
     return {
-        **_base(f"Papers that used or mention {found.name}, a year", rows),
+        **_base(title, rows),
         "mark": {"type": "bar"},
         "encoding": {
             "x": {"field": "year", "type": "ordinal", "title": "year"},
             "y": {"field": "papers", "type": "quantitative", "title": "papers"},
-            "color": {"field": "what", "type": "nominal", "title": None, "scale": {"domain": ["used", "mentioned"], "range": COLOURS[:2]}},
+            "color": {"field": "what", "type": "nominal", "title": None, "legend": None if topic else {}, "scale": {"domain": kinds, "range": COLOURS[:2]}},
         },
     }  # fmt: skip
 
@@ -81,7 +84,7 @@ def company_chart(found: Impact) -> Spec:
     ]
     axis = {"type": "nominal", "sort": names, "title": None}
     return {
-        **_base(f"Used together with {found.name}: papers that used both", rows),
+        **_base("Facilities of its papers: papers that used both" if found.kind == "topic" else f"Used together with {found.name}: papers that used both", rows),
         "height": {"step": 22},
         "encoding": {"x": {"field": "a", **axis}, "y": {"field": "b", **axis}},
         "layer": [
@@ -112,7 +115,9 @@ def map_chart(index: Index, found: Impact, *, dark: bool = False) -> Spec:
     corners = [{"calculate": f"datum.{name} + 1", "as": f"{name}2"} for name in ("x", "y")]
     label = {"type": "text", "fontSize": 11, "fontWeight": "bold"}
     ink, halo = ("#f2f4f7", "#10151c") if dark else ("#1b2430", "#ffffff")
-    base = _base(f"Papers that used {found.name}, on the map", [])
+    base = _base(
+        f"Papers {'on' if found.kind == 'topic' else 'that used'} {found.name}, on the map", []
+    )
     return {
         **base,
         "height": 460,
@@ -121,7 +126,7 @@ def map_chart(index: Index, found: Impact, *, dark: bool = False) -> Spec:
         "layer": [
             {"data": {"values": _everything(landscape)}, "transform": corners, "mark": {"type": "rect", "color": "#888888"},
              "encoding": {"x2": {"field": "x2"}, "y2": {"field": "y2"}, "opacity": {"field": "n", "type": "quantitative", "scale": {"type": "sqrt", "range": [0.06, 0.45]}, "legend": None}}},
-            {"data": {"values": _points(index, places, periods)}, "params": [picked], "mark": {"type": "point", "filled": True, "size": 22},
+            {"data": {"values": _points(index, places, periods)}, "params": [picked], "mark": {"type": "point", "filled": True, "size": 30},
              "encoding": {"color": colour, "shape": shape,
                           "opacity": {"condition": {"param": "period", "value": 0.75}, "value": 0.04},
                           "tooltip": [{"field": name, "type": "nominal"} for name in ("title", "year")]}},

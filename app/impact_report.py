@@ -13,6 +13,11 @@ from retrieval.impact_places import Places
 from retrieval.impact_rows import DEFINITIONS, impact_row, top_rows
 from retrieval.landscape import named
 
+NOT_OF_TOPICS = (
+    "papers that only mention it",
+    "first data",
+    "median years from first data to paper",
+)
 MOVED_SHOWN = 10  # clusters, more only where more were gained and lost
 _STYLE = """
 body { font: 11pt/1.45 Georgia, serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; color: #111; background: #fff; }
@@ -28,9 +33,10 @@ def report(index: Index, impacts: Sequence[Impact]) -> str:
     """The report as one HTML page that needs nothing else."""
     names = ", ".join(one.name for one in impacts)
     first = impacts[0]
+    where = first.scope.label or "all papers of the index"
     parts = [
         f"<h1>Impact of {_e(names)}</h1>",
-        f"<p class=small>{_e(first.scope.label or 'All papers of the index')}. {len(index.papers):,} papers are in the index, "
+        f"<p class=small>{_e(where[:1].upper() + where[1:])}. {len(index.papers):,} papers are in the index, "
         f"{first.n_scope:,} within the restrictions. Counts as of {_e(first.as_of)} (snapshot {_e(first.snapshot)}), "
         f"written {date.today().isoformat()} by Wayfinder. They are of this index, not of the whole literature.</p>",
         charts.svg(charts.share_chart(impacts)) if any(one.years for one in impacts) else "",
@@ -48,7 +54,7 @@ def _one(index: Index, found: Impact, *, first: bool) -> str:
     row = impact_row(index, found)
     head = f'<h2 class="{"first" if first else ""}">{_e(found.name)}</h2>'
     if not len(found.used):
-        return f"{head}<p>No paper within the restrictions used it; {len(found.mentioned):,} mention it.</p>"
+        return f"{head}<p>No paper within the restrictions {'is on it' if found.kind == 'topic' else f'used it; {len(found.mentioned):,} mention it'}.</p>"
     return "".join([
         head,
         _table(("number", "value"), numbers(found)),
@@ -58,7 +64,7 @@ def _one(index: Index, found: Impact, *, first: bool) -> str:
         "<h3>Used together with</h3>" + charts.svg(charts.company_chart(found)) if found.together else "",
         "<h3>Terms of titles gained and lost</h3>" + _table(("term", "before", "after", "z"), terms(found)) if found.terms.gained or found.terms.lost else "",
         _on_map(index, found),
-        f"<h3>The {len(found.used):,} papers that used it</h3>",
+        f"<h3>The {len(found.used):,} papers that {found.did}</h3>",
         *(f"<p class=ids><b>{y['year']}</b> {_e(' '.join(y['used_ids']))}</p>" for y in row["years"] if y["used_ids"]),
     ])  # fmt: skip
 
@@ -76,11 +82,11 @@ def numbers(found: Impact) -> list[tuple[str, str]]:
     """The single numbers in words."""
     cited, growth = found.cited, found.growth
     lines = [
-        ("papers that used it", f"{len(found.used):,}"),
+        (f"papers that {found.did}", f"{len(found.used):,}"),
         ("papers that only mention it", f"{len(found.mentioned):,}"),
         ("share of the papers looked at", f"{len(found.used) / found.n_scope:.2%} of {found.n_scope:,}"),
         ("first data", _known(found.entry.first_year if found.entry else None)),
-        ("first paper that used it", _known(found.first_paper_year)),
+        (f"first paper that {'is on it' if found.kind == 'topic' else found.did}", _known(found.first_paper_year)),
         ("median years from first data to paper", _known(found.median_age)),
         ("growth", _interval(growth.ratio, growth.low, growth.high) + f" ({growth.late[0]}–{growth.late[1]} against {growth.early[0]}–{growth.early[1]})"),
         ("citations", f"{'unknown' if cited.total is None else f'{cited.total:,}'} (known for {cited.n_known:,} papers, unknown for {cited.n_unknown:,})"),
@@ -95,7 +101,7 @@ def numbers(found: Impact) -> list[tuple[str, str]]:
             f"{within.mean:.2f} a paper{against}" if within.mean is not None else f"unknown{why}"
         )
         lines.append((f"citations within {within.years} years", value))
-    return lines
+    return [line for line in lines if found.kind != "topic" or line[0] not in NOT_OF_TOPICS]
 
 
 def terms(found: Impact) -> list[tuple[str, str, str, str]]:

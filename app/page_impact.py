@@ -36,11 +36,11 @@ _KINDS: dict[str, Kind] = {"Facility": "facility", "Method": "method", "Topic": 
 def draw(index: Index) -> None:
     """Draw the page for an index."""
     if index.uses is None:
-        st.info(f"This index lacks facilities and methods. `wayfinder index facilities {index.path}` adds them in a minute or so.")  # fmt: skip
-        return
+        st.info(f"This index lacks facilities and methods. `wayfinder index facilities {index.path}` adds them in a minute or so; topics need none.")  # fmt: skip
+    kinds = [name for name, kind in _KINDS.items() if kind == "topic" or index.uses is not None]
     rows = set_from_map(index)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        kind = _KINDS[str(st.segmented_control("Of a", list(_KINDS), default="Facility", required=True))]  # fmt: skip
+        kind = _KINDS[str(st.segmented_control("Of a", kinds, default=kinds[0], required=True))]  # fmt: skip
         if rows is not None:
             st.button(f"Among {counted(len(rows))} from the map", icon=":material/close:", key="impact-set", on_click=forget_set, help="Click to look at all papers again.")  # fmt: skip
     names = _names(index, kind, rows)
@@ -104,7 +104,7 @@ def _draw(index: Index, found: Sequence[Impact]) -> None:
 
 def _one(index: Index, found: Impact) -> None:
     if not len(found.used):
-        st.caption(f"No paper here used it; {len(found.mentioned):,} mention it.")
+        st.caption("No paper here is on it." if found.kind == "topic" else f"No paper here used it; {len(found.mentioned):,} mention it.")  # fmt: skip
         return
     st.html(table(("", ""), numbers(found)))
     _chart(charts.papers_chart(found))

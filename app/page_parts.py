@@ -64,7 +64,8 @@ _STYLE = """
 .wf-moved { font-size: .9rem; line-height: 1.45; overflow-wrap: anywhere; }
 .wf-bar { display: inline-block; width: 3.4rem; height: .42rem; border-radius: .3rem; margin-left: .35rem; vertical-align: .06em;
   background: color-mix(in srgb, currentColor 14%, transparent); }
-.wf-table { border-collapse: collapse; width: 100%; font-size: .88rem; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
+.wf-table { border-collapse: collapse; width: 100%; font-size: .88rem; font-variant-numeric: tabular-nums; }
+.wf-wide { overflow-x: auto; }
 .wf-table th { text-align: left; font-weight: 600; opacity: .78; }
 .wf-table th, .wf-table td { padding: .22rem .8rem .22rem 0; vertical-align: top; border: 0; border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent); }
 .wf-bar i { display: block; height: 100%; border-radius: .3rem; background: color-mix(in srgb, currentColor 62%, transparent); }
@@ -104,7 +105,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
     )
     top = f"<thead><tr>{titles}</tr></thead>" if any(head) else ""
-    return f'<table class="wf-table">{top}<tbody>{body}</tbody></table>'
+    return f'<div class="wf-wide"><table class="wf-table">{top}<tbody>{body}</tbody></table></div>'
 
 
 def sidebar(

@@ -123,6 +123,11 @@ class Impact:
     snapshot: str
 
     @property
+    def did(self) -> str:
+        """What its papers did, after "papers that"."""
+        return "are on it" if self.kind == "topic" else "used it"
+
+    @property
     def first_paper_year(self) -> int | None:
         """The first year with a paper that used it."""
         return next((y.year for y in self.years if y.used), None)

@@ -186,3 +186,34 @@ def test_the_page_of_an_index_without_facilities(index_dir: Path, tmp_path: Path
     monkeypatch.setenv("WAYFINDER_INDEX", str(old))
     app = AppTest.from_function(script, default_timeout=60).run()
     assert "wayfinder index facilities" in app.info[0].value
+
+
+def test_papers_without_a_place_and_a_topic_without_facilities(mapped_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    from dataclasses import replace
+
+    index = open_index(mapped_dir)
+    places = np.full_like(index.landscape.places, np.nan)
+    clusters = np.full_like(index.landscape.clusters, -1)
+    lost = replace(index.landscape, places=places, clusters=clusters)
+    app = AppTest.from_function(unplaced, args=(str(mapped_dir), lost, True), default_timeout=60).run()  # fmt: skip
+    assert not app.exception
+    assert any("None of its papers has a place" in caption.value for caption in app.caption)
+    app = AppTest.from_function(unplaced, args=(str(mapped_dir), index.landscape, False), default_timeout=60).run()  # fmt: skip
+    assert "wayfinder index facilities" in app.info[0].value
+    app.text_input[0].set_value("voids").run()
+    assert not app.exception
+    assert any("10 of its papers have a place" in caption.value for caption in app.caption)
+    assert "papers that are on it" in text_of(app) and "used it" not in text_of(app).split("What the numbers")[0]  # fmt: skip
+
+
+def unplaced(directory: str, landscape: object, with_facilities: bool) -> None:
+    from pathlib import Path
+
+    from app.page_impact import draw
+    from indexer.store import open_index
+
+    index = open_index(Path(directory))
+    index.__dict__["landscape"] = landscape
+    if not with_facilities:
+        index.__dict__["uses"] = None
+    draw(index)
