@@ -22,7 +22,7 @@ from indexer.facility_table import facility_table
 from indexer.records import Paper
 
 VERDICTS = Path(__file__).with_name("data") / "facility_verdicts.jsonl"
-HOLD_RULES, HOLD_PAPER = 0.3, 0.15  # strength of L2: of rules, and of what is no pattern
+HOLD_RULES, HOLD_PAPER = 3.0, 1.5  # strength of L2: of rules, and of what is no pattern
 N_FOLDS = 10
 
 Values = npt.NDArray[np.float64]
