@@ -59,6 +59,32 @@ def facilities(
     sys.stdout.write((json.dumps(result, ensure_ascii=False) if json_output else _page(result)) + "\n")  # fmt: skip
 
 
+@app.command("facility-weights")
+def facility_weights(
+    labels: Annotated[
+        Path, typer.Option(help="JSON lines of papers: title, abstract, used [...], mentioned [...].")
+    ],
+    source: Annotated[
+        str, typer.Option(help="Where the papers of eval/data/facility_verdicts.jsonl stand: corpus.jsonl.gz.")
+    ],
+    write: Annotated[
+        Path | None, typer.Option(help="Write the fitted weights here: data/usage.csv.", show_default=False)
+    ] = None,
+) -> None:  # fmt: skip
+    """Fit the weights of the cues that tell used from mentioned; say what cross-validation by paper gives."""
+    from eval import facility_weights as measured
+    from eval.facilities import read_labelled
+
+    given = measured.cases(read_labelled(labels))
+    judged = measured.cases(measured.verdicts(_papers(source)))
+    for name, some, also in (("labels", given, judged), ("verdicts", judged, given)):
+        f1 = measured.cross_validated(some, also)
+        sys.stdout.write(f"{name:<9}{len(some):>5} names  F1 on used: guessed {f1['guessed']:.3f}, fitted to other papers {f1['fitted']:.3f}\n")  # fmt: skip
+    if write is not None:
+        measured.write(measured.fit([*given, *judged]), write)
+        sys.stdout.write(f"Wrote {write}.\n")
+
+
 def _papers(source: str) -> Any:
     from indexer.records import IngestReport
     from indexer.sources import read_source

@@ -75,7 +75,7 @@ def read_labelled(path: Path) -> list[Labelled]:
         SourceError: the file cannot be read; the line is named.
     """
     labelled = []
-    for number, row in _rows(path):
+    for number, row in json_rows(path):
         try:
             paper = Paper(
                 title=row["title"], abstract=row["abstract"],
@@ -119,7 +119,7 @@ def errors(labelled: Sequence[Labelled]) -> list[dict[str, Any]]:
 def confusions(path: Path = CONFUSIONS) -> list[Confusion]:
     """Sentences in which a facility's name means something else, or seems to."""
     found = []
-    for _, row in _rows(path):
+    for _, row in json_rows(path):
         detection = detect(Paper(title="On a matter of names", abstract=row["text"]))
         names = (*detection.used, *detection.mentioned)
         found.append(
@@ -150,11 +150,11 @@ def _counts(found: set[str], labels: frozenset[str]) -> tuple[int, int, int]:
 def _score(counts: Sequence[tuple[int, int, int]]) -> Score:
     table = np.asarray(counts, dtype=np.int64).reshape(-1, 3)  # (n_papers, right wrong missed)
     drawn = np.random.default_rng(SEED).integers(0, len(table), (N_RESAMPLES, len(table)))
-    resampled = _f1(table[drawn].sum(axis=1))
+    resampled = f1(table[drawn].sum(axis=1))
     low, high = np.percentile(resampled, [2.5, 97.5])
     right, wrong, missed = table.sum(axis=0)
     return Score(
-        f1=float(_f1(table.sum(axis=0)[None])[0]),
+        f1=float(f1(table.sum(axis=0)[None])[0]),
         low=float(low),
         high=float(high),
         precision=float(right / max(1, right + wrong)),
@@ -164,14 +164,19 @@ def _score(counts: Sequence[tuple[int, int, int]]) -> Score:
     )
 
 
-def _f1(sums: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
+def f1(sums: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
     """F1 of rows of (right, wrong, missed); 1 where there is nothing to find and nothing found."""
     right, wrong, missed = sums.T
     total = 2 * right + wrong + missed
     return np.where(total == 0, 1.0, 2 * right / np.maximum(total, 1))
 
 
-def _rows(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
+def json_rows(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:
+    """The objects of a file of JSON lines, with their line numbers.
+
+    Raises:
+        SourceError: it cannot be read.
+    """
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
         return [(i, json.loads(line)) for i, line in enumerate(lines, 1) if line.strip()]

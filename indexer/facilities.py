@@ -22,7 +22,7 @@ Status = Literal["used", "mentioned"]
 _DESIGNATION = re.compile(
     r"[ -]?(?:[A-Z]{0,3}[ -]?[JBG]\d{4}|\d{4,5}[+-]\d|BH ?\d|NS ?\d)"
     r"|-(?!(?:19|20)\d\d\b)\d{1,4}(?: ?[ABa-h]{1,2})?\b(?![ -](?:m|cm|GHz|based)\b)"
-    r"|-20\d\d-[A-Z]{3}|\d\d[a-z]{3,}| \d{2,4}(?: ?[b-h])\b|[- ]Oph"
+    r"|-20\d\d-[A-Z]{3}|-\d\d[a-z]{2,3}\b|\d\d[a-z]{3,}| \d{2,4}(?: ?[b-h])\b|[- ]Oph"
 )
 _NOT_A_DESIGNATION = frozenset(["Gaia", "JWST", "HST"])  # "Gaia BH1" is known by Gaia's data alone
 
@@ -90,19 +90,48 @@ class _Sentence:
     place: usage.Place
 
 
+@dataclass(frozen=True)
+class Sighting:
+    """A place where an entry is named: its number, the sentence, and the cues of its use there.
+
+    There are none where the name is a part of an object's name.
+    """
+
+    entry: int
+    sentence: str
+    start: int  # of the sentence
+    cues: tuple[str, ...]
+
+
 def detect(paper: Paper) -> Detection:
     """Find the facilities and methods of a paper in its title, abstract and the source's own fields."""
-    title, abstract = paper.plain_title, paper.plain_abstract
-    text = f"{title}. {abstract}"
+    text = text_of(paper)
     facilities, methods = (table.named(text) for table in (facility_table(), method_table()))
-    sentences = _sentences(title, abstract, text) if facilities or methods else []
-    found = _judged(facility_table(), facilities, sentences, text) | _of_source(paper)
-    of_methods = _judged(method_table(), methods, sentences, text)
-    return Detection(_sorted(found.values()), _sorted(of_methods.values()))
+    sentences = _sentences(paper, text) if facilities or methods else []
+    found = of_methods = dict[str, Evidence]()
+    if facilities:
+        seen = _with_cues_of_paper(_seen(facility_table(), facilities, sentences, text))
+        found = _judged(facility_table(), seen, usage.theory(text))
+    if methods:
+        of_methods = _judged(method_table(), _seen(method_table(), methods, sentences, text), 0.0)
+    return Detection(_sorted((found | _of_source(paper)).values()), _sorted(of_methods.values()))
 
 
-def _sentences(title: str, abstract: str, text: str) -> list[_Sentence]:
+def text_of(paper: Paper) -> str:
+    """What detection reads of a paper."""
+    return f"{paper.plain_title}. {paper.plain_abstract}"
+
+
+def facilities_seen(paper: Paper) -> list[Sighting]:
+    """All places where a paper names a facility, with their cues."""
+    text = text_of(paper)
+    named = facility_table().named(text)
+    return _with_cues_of_paper(_seen(facility_table(), named, _sentences(paper, text), text))
+
+
+def _sentences(paper: Paper, text: str) -> list[_Sentence]:
     """The title and the sentences of the abstract, with their places in `text`."""
+    title, abstract = paper.plain_title, paper.plain_abstract
     split = split_sentences(abstract)
     own = usage.begins_own_work(split)
     found = [_Sentence(title, 0, "title")]
@@ -117,51 +146,81 @@ def _sentences(title: str, abstract: str, text: str) -> list[_Sentence]:
     return found
 
 
-def _judged(
+def _seen(
     table: Table, named: Sequence[Named], sentences: Sequence[_Sentence], text: str
-) -> dict[str, Evidence]:
-    """Each entry named, with the verdict of the sentence that says most for its use."""
-    scores: dict[int, list[tuple[float, _Sentence]]] = {}
+) -> list[Sighting]:
     starts = [sentence.start for sentence in sentences]
     by_sentence: dict[int, list[Named]] = {}
     for one in named:
         by_sentence.setdefault(bisect_right(starts, one.start) - 1, []).append(one)
-    for i, inside in by_sentence.items():
-        for one in inside:
-            scores.setdefault(one.entry, []).append(
-                (_score(table, sentences[i], one, inside, text), sentences[i])
-            )
-    verdicts = {entry: _verdict(of_entry) for entry, of_entry in scores.items()}
-    is_clear = max((score for score, _ in verdicts.values()), default=0.0) >= usage.CLEAR
-    least = 0.0 if is_clear or table is method_table() else usage.DOUBTFUL
-    return {
-        table.entries[entry].name: Evidence(
-            table.entries[entry].name, "used" if score > least else "mentioned", sentence
+    return [
+        Sighting(
+            one.entry,
+            sentences[i].text,
+            sentences[i].start,
+            _cues(table, sentences[i], one, inside, text),
         )
-        for entry, (score, sentence) in verdicts.items()
-    }
+        for i, inside in by_sentence.items()
+        for one in inside
+    ]
 
 
-def _verdict(of_entry: Sequence[tuple[float, _Sentence]]) -> tuple[float, str]:
-    """The highest score, raised where many sentences name the entry, and the sentence that has it."""
-    best, shown = max(of_entry, key=lambda pair: pair[0])
-    n_sentences = len({sentence.start for _, sentence in of_entry})
-    often = usage.OFTEN if n_sentences > 2 and best > usage.NAME_OF_OBJECT / 2 else 0.0
-    return best + often, shown.text
-
-
-def _score(
+def _cues(
     table: Table, sentence: _Sentence, one: Named, inside: Sequence[Named], text: str
-) -> float:
+) -> tuple[str, ...]:
     is_object = _DESIGNATION.match(text, one.end)
     if is_object and table.entries[one.entry].name not in _NOT_A_DESIGNATION:
-        return usage.NAME_OF_OBJECT
+        return ()
     end = sentence.start + len(sentence.text)
     here = (one.start, one.end)
     others = [(n.start, n.end) for n in inside if (n.start, n.end) != here and n.end <= end]
     marked = usage.marked(text[: max(end, one.end)], here, others, sentence.start)
-    place: usage.Place = sentence.place if table is facility_table() else "method"
-    return usage.weigh(marked, place)
+    return usage.cues(marked, sentence.place if table is facility_table() else "method")
+
+
+def _with_cues_of_paper(seen: Sequence[Sighting]) -> list[Sighting]:
+    """The sightings with the cues that the whole paper gives: parts of a facility are taken together."""
+    table, by_whole = facility_table(), dict[str, list[Sighting]]()
+    for one in seen:
+        if one.cues:
+            by_whole.setdefault(table.reported(table.entries[one.entry]), []).append(one)
+    more = {name: _cues_of_paper(of_whole) for name, of_whole in by_whole.items()}
+    return [
+        replace(one, cues=one.cues + more[table.reported(table.entries[one.entry])])
+        if one.cues
+        else one
+        for one in seen
+    ]
+
+
+def _cues_of_paper(of_whole: Sequence[Sighting]) -> tuple[str, ...]:
+    n_sentences = len({one.start for one in of_whole})
+    *_, whole = facility_table().chain(facility_table().entries[of_whole[0].entry])
+    is_planned = whole.first_year is None
+    in_title = any("title" in one.cues for one in of_whole)
+    applying = {
+        "named twice": n_sentences == 2,
+        "named often": n_sentences > 2,
+        "planned": is_planned,
+        "planned, in the title": is_planned and in_title,
+        "called future": any("ahead" in one.cues for one in of_whole),
+    }
+    return tuple(cue for cue, applies in applying.items() if applies)
+
+
+def _judged(table: Table, seen: Sequence[Sighting], theory: float) -> dict[str, Evidence]:
+    """Each entry seen, with the verdict of the sentence that says most for its use."""
+    best: dict[int, tuple[float, Sighting]] = {}
+    for one in seen:
+        score = usage.weigh(one.cues, theory) if one.cues else usage.NAME_OF_OBJECT
+        if one.entry not in best or score > best[one.entry][0]:
+            best[one.entry] = (score, one)
+    return {
+        table.entries[entry].name: Evidence(
+            table.entries[entry].name, "used" if score > 0 else "mentioned", one.sentence
+        )
+        for entry, (score, one) in best.items()
+    }
 
 
 def _of_source(paper: Paper) -> dict[str, Evidence]:

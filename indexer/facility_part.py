@@ -155,5 +155,7 @@ def read_facilities(folder: Path) -> FacilityIndex | None:
 def detection_version() -> str:
     """A hash of the code and the tables that detect: what others found is not taken over."""
     code = [Path(str(module.__file__)) for module in _CODE]
-    tables = [config.REPOSITORY / "data" / name for name in ("facilities.csv", "methods.csv")]
+    tables = [
+        config.REPOSITORY / "data" / name for name in ("facilities.csv", "methods.csv", "usage.csv")
+    ]
     return hashlib.sha256(b"".join(p.read_bytes() for p in [*code, *tables])).hexdigest()[:16]

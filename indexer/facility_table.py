@@ -20,7 +20,7 @@ from indexer.finder import Finder, Form, Spot, level
 
 NEVER = "never"  # in `needs`: the bare name is no sign of the entry, its aliases are
 
-_AFTER = re.compile(r"(?:['’]s)?[\s\-/]*([\w+.]+(?:/\w+)?)")
+_AFTER = re.compile(r"(?:['’]s)?[\s\-/]*(([\w+.]+(?:/\w+)?)(?: \w+)?)")
 _BEFORE = re.compile(r"([\w.+']+)[\s\-/(]*$")
 
 
@@ -148,7 +148,11 @@ class Table:
         entry = self.entries[form.entry]
         if entry.not_before:
             after = _AFTER.match(text, spot.end)
-            if after and {after[1].lower().rstrip("."), after[1].lower()} & entry.not_before:
+            if (
+                after
+                and {after[2].lower().rstrip("."), after[2].lower(), after[1].lower()}
+                & entry.not_before
+            ):
                 return False
         if entry.not_after:
             before = _BEFORE.search(text, max(0, spot.start - 30), spot.start)
