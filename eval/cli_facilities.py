@@ -65,8 +65,11 @@ def facility_weights(
         Path, typer.Option(help="JSON lines of papers: title, abstract, used [...], mentioned [...].")
     ],
     source: Annotated[
-        str, typer.Option(help="Where the papers of eval/data/facility_verdicts.jsonl stand: corpus.jsonl.gz.")
+        str, typer.Option(help="Where the papers of the verdicts stand: corpus.jsonl.gz.")
     ],
+    verdicts: Annotated[
+        Path | None, typer.Option(help="JSON lines of id, used [...], mentioned [...]. Default: Wayfinder's own.", show_default=False)
+    ] = None,
     write: Annotated[
         Path | None, typer.Option(help="Write the fitted weights here: data/usage.csv.", show_default=False)
     ] = None,
@@ -76,7 +79,7 @@ def facility_weights(
     from eval.facilities import read_labelled
 
     given = measured.cases(read_labelled(labels))
-    judged = measured.cases(measured.verdicts(_papers(source)))
+    judged = measured.cases(measured.verdicts(_papers(source), verdicts or measured.VERDICTS))
     for name, some, also in (("labels", given, judged), ("verdicts", judged, given)):
         f1 = measured.cross_validated(some, also)
         sys.stdout.write(f"{name:<9}{len(some):>5} names  F1 on used: guessed {f1['guessed']:.3f}, fitted to other papers {f1['fitted']:.3f}\n")  # fmt: skip

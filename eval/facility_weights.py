@@ -37,7 +37,7 @@ class Case:
     used: bool
 
 
-def verdicts(papers: Iterable[Paper], path: Path = VERDICTS) -> list[Labelled]:
+def verdicts(papers: Iterable[Paper], path: Path) -> list[Labelled]:
     """The papers whose identifier has a verdict in `path`, with it."""
     known = {row["id"]: row for _, row in json_rows(path)}
     found = ((paper, known[paper.id]) for paper in papers if paper.id in known)
