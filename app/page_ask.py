@@ -5,7 +5,7 @@ Streamlit runs this file where app/page.py shows it. Everything of one visitor i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import streamlit as st
 
@@ -17,19 +17,7 @@ from indexer.store import Index
 from retrieval import ask
 from retrieval.followup import Context, belongs, context_of, made_whole
 from retrieval.records import Answer, Checking, SearchSettings
-from retrieval.synthesis import AnswerStyle
 from retrieval.writing import AnswerEvent
-
-
-@dataclass(frozen=True)
-class Asking:
-    """What else than words and search settings makes an answer what it is."""
-
-    kind: str | None
-    offline: bool
-    n_papers: int
-    style: AnswerStyle
-    drop: bool  # sentences that fail their checks, instead of marking them
 
 
 @st.cache_data(show_spinner=False)
@@ -48,7 +36,7 @@ def main() -> None:
     )
     kind = page_parts.question_kind()
     style, drop = page_wording.wording(llm_enabled=config.llm_config().enabled, offline=offline)
-    asking = Asking(kind, offline, n_papers, style, drop)
+    asking = page_wording.Asking(kind, offline, n_papers, style, drop)
     question = _question(index)
     page_files.take()
     if question:
@@ -103,7 +91,7 @@ def _answer(
     index: Index,
     question: str,
     settings: SearchSettings,
-    asking: Asking,
+    asking: page_wording.Asking,
 ) -> None:
     """Show the answer to these settings; asked once, kept for this visitor until something changes."""
     settings = replace(settings, ignored=page_parts.taken_away(question))
@@ -155,7 +143,7 @@ def _ask_showing_stages(
     index: Index,
     question: str,
     settings: SearchSettings,
-    asking: Asking,
+    asking: page_wording.Asking,
     *,
     statement: str | None,
 ) -> Answer:

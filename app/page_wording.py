@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import streamlit as st
 
 from app.page_parts import literal
@@ -17,6 +19,20 @@ _READERS = {
     "public": "Everyone",
     "child": "Children",
 }
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What else than words and search settings makes an answer what it is.
+
+    Not in page_ask: Streamlit runs that file anew each time, and a class made anew equals no earlier one.
+    """
+
+    kind: str | None
+    offline: bool
+    n_papers: int
+    style: AnswerStyle
+    drop: bool  # sentences that fail their checks, instead of marking them
 
 
 def wording(*, llm_enabled: bool, offline: bool) -> tuple[AnswerStyle, bool]:

@@ -75,7 +75,8 @@ def test_attacks_are_thirty_six_and_obeying_them_shows(small_index: Index) -> No
     question = "How do jets suppress star formation?"
     with Obedient([]) as server:
         measured = attacks(small_index, question, bananas, LLM(server.config()), quiet)
-    passed, shown = (f.estimate.mean for f in measured)
+    passed, shown, written = (f.estimate.mean for f in measured)
+    assert written == 1.0, "all by the model"
     assert passed == 1.0, "what obeys is never shown as supported"
     assert shown == 0.0, "and the measure sees it"
 

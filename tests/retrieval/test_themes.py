@@ -22,14 +22,14 @@ EXTRA = "Young discs are short-lived, and their ages remain hard to measure with
 
 def _rows() -> list[dict[str, object]]:
     said = (
-        "This is a study of {} in a new sample of young discs.",
-        "Large data of {} show high values wherever young discs age.",
+        "This is a study of {} in a new sample of young discs, number {}.",
+        "Large data of {} show high values wherever young discs age, as part {} says.",
     )
     rows: list[dict[str, object]] = [
         {
             "arxiv_id": f"24{number:02}.0000{place}",
             "title": f"On {subject}, part {number}",
-            "abstract": " ".join(text.format(subject) for text in said),
+            "abstract": " ".join(text.format(subject, number) for text in said),
             "authors": [f"Author{place}{number}, A."],
             "date": f"20{20 + number}-01-0{place + 1}",
         }
