@@ -359,8 +359,8 @@ def test_a_question_with_quote_only_opens_no_connection(
         raise OSError("no network in this test")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setenv("WAYFINDER_LLM_BASE_URL", "http://127.0.0.1:9/v1")
-    monkeypatch.setenv("WAYFINDER_RERANKER", "http://127.0.0.1:9/rerank")
+    monkeypatch.setenv("WAYFINDER_LLM_BASE_URL", "http://127.0.0.1:11/v1")
+    monkeypatch.setenv("WAYFINDER_RERANKER", "http://127.0.0.1:11/rerank")
     monkeypatch.setenv("WAYFINDER_SIMBAD", "1")
     test = opened(index, monkeypatch)
     next(t for t in test.toggle if t.label.startswith("Quote only")).set_value(True)
