@@ -18,11 +18,13 @@ SECONDS_A_PIECE = 0.02  # fifty tokens a second
 
 @dataclass
 class Served:
-    """What the server sends next, and when the first piece of the last reply went out."""
+    """What the server sends next and how fast, and when the first and last pieces of the last reply went out."""
 
     text: str = ""
     config: LLMConfig = field(default_factory=LLMConfig)
+    seconds_a_piece: float = SECONDS_A_PIECE
     first_piece_at: float = 0.0
+    last_piece_at: float = 0.0
 
 
 @contextmanager
@@ -54,7 +56,8 @@ def _handler(served: Served) -> type[BaseHTTPRequestHandler]:
             served.first_piece_at = time.perf_counter()
             for start in range(0, len(served.text), PIECE_CHARACTERS):
                 self._send({"content": served.text[start : start + PIECE_CHARACTERS]}, None)
-                time.sleep(SECONDS_A_PIECE)
+                served.last_piece_at = time.perf_counter()
+                time.sleep(served.seconds_a_piece)
             self._send({}, "stop")
             self.wfile.write(b"data: [DONE]\n\n")
 

@@ -29,6 +29,8 @@ from retrieval.writing import AnswerEvent
 
 N_SENTENCES = 20
 N_PAPERS = 15
+FEW = 5  # questions whose whole answer is streamed
+FAST_PIECE_SECONDS = 0.005  # two hundred tokens a second
 EXCHANGED = "unquoted"  # stands for what a writer says in words of their own
 
 
@@ -55,6 +57,7 @@ def overhead(index: Index, questions: Sequence[str]) -> list[Finding]:
         _worst("ms of a quoted answer, worst", quoting),
         *_types(index),
         *first_words(index, questions),
+        beyond_the_server(index, questions[:FEW]),
     ]
 
 
@@ -118,6 +121,31 @@ def first_words(index: Index, questions: Sequence[str]) -> list[Finding]:
         _worst("ms from the server's first piece to the first word, worst", words),
         _finding("ms from the server's first piece to the first checked sentence", sentences),
     ]
+
+
+def beyond_the_server(index: Index, questions: Sequence[str]) -> Finding:
+    """Milliseconds of a whole written answer of 20 sentences besides those in which its server, a fast one, sends it."""
+    added = []
+    with streaming_server() as served:
+        served.seconds_a_piece = FAST_PIECE_SECONDS
+        served.text = _reply([])
+        ask(index, "warming up the model's client", llm=LLM(served.config), kind="papers")
+        for question in questions:
+            papers = search(index, question, SearchSettings(k=N_PAPERS)).hits
+            served.text = _reply(_drafts(papers))
+            answered = partial(
+                ask,
+                index,
+                f"{question} in detail",
+                llm=LLM(served.config),
+                checking=Checking(repair=False),
+                kind="papers",
+                n_papers=N_PAPERS,
+            )
+            took, answer = _timed(answered)
+            if answer.usage.calls == 1:  # else the server sent more than the last reply
+                added.append(took - 1000 * (served.last_piece_at - served.first_piece_at))
+    return _finding("ms of a written answer beyond its server's (200 tokens a second)", added)
 
 
 def _reply(drafts: Sequence[Draft]) -> str:

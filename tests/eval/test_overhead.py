@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eval.overhead import first_words
+from eval.overhead import beyond_the_server, first_words
 from indexer.store import Index
 
 
@@ -10,3 +10,8 @@ def test_words_are_seen_before_the_sentence(small_index: Index) -> None:
     word, worst, sentence = first_words(small_index, ["How do jets suppress star formation?"])
     assert 0 < word.estimate.mean <= worst.estimate.mean < sentence.estimate.mean
     assert sentence.estimate.n == 1
+
+
+def test_what_an_answer_takes_beyond_its_server_is_timed(small_index: Index) -> None:
+    found = beyond_the_server(small_index, ["How do jets suppress star formation?"])
+    assert found.estimate.mean > 0
