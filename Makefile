@@ -41,7 +41,7 @@ index: $(VENV)/run.stamp  ## make an index: FROM=papers.jsonl OUT=my-index
 test: $(VENV)/dev.stamp  ## set up everything and run the tests
 	@echo "Wayfinder: running the tests"
 	@./.ci/chromium
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/dev.stamp  ## ruff (lint, format) and mypy
 	@$(BIN)/ruff check .

@@ -98,8 +98,8 @@ def test_ask_by_keyboard_and_follow_a_citation(address: str, page) -> None:
     box.click()
     page.keyboard.type("How do jets suppress star formation?")
     page.keyboard.press("Enter")
+    page.wait_for_selector(".wf-paper")  # the whole answer: while it grows there are no papers
     page.wait_for_selector(".wf-cite")
-    page.wait_for_selector("text=Papers")
     first = page.locator(".wf-cite").last
     target = first.get_attribute("href")
     first.click()
