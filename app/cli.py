@@ -44,6 +44,7 @@ from app.options import (
     ReviewsOption,
     SinceOption,
     UntilOption,
+    search_settings,
 )
 from app.progress import writing
 from app.terminal import JsonOption, QuietOption, index_directory, out, say
@@ -130,24 +131,21 @@ def search(
     quiet: QuietOption = False,
 ) -> None:
     """Find the papers that answer QUERY, best first."""
-    filters = SearchFilters(
+    settings = search_settings(
         since=since,
         until=until,
         min_citations=min_citations,
         author=author,
         facility=facility,
         among=_among(among),
-    )
-    settings = SearchSettings(
         k=k,
         mode=_mode(mode),
-        preset=preset,  # type: ignore[arg-type]  # SearchSettings refuses what is no preset
-        filters=filters,
+        preset=preset,  # SearchSettings refuses what is no preset
         recency=recency,
         impact=impact,
         keyword_weight=keyword_weight,
-        understand=not plain,
-        ignored=tuple(ignore or ()),
+        plain=plain,
+        ignore=ignore,
         half_life_years=half_life,
         hyde=hyde,
         hyde_abstracts=hyde_abstracts,
@@ -305,21 +303,18 @@ def ask(
 
     With OPENAI_API_KEY or WAYFINDER_LLM_BASE_URL set a language model writes; else the answer is quoted from the papers.
     """
-    filters = SearchFilters(
+    settings = search_settings(
         since=since,
         until=until,
         min_citations=min_citations,
         author=author,
         facility=facility,
         among=_among(among),
-    )
-    settings = SearchSettings(
-        filters=filters,
         recency=recency,
         impact=impact,
         keyword_weight=keyword_weight,
-        understand=not plain,
-        ignored=tuple(ignore or ()),
+        plain=plain,
+        ignore=ignore,
         hyde=hyde,
         rerank=rerank,
     )

@@ -9,19 +9,11 @@ from typing import Annotated
 import typer
 
 from app import show_map
+from app.options import IndexOption
 from app.terminal import JsonOption, QuietOption, index_directory, out, say
 from retrieval import load_index
 
 map_app = typer.Typer(help="The map of an index: where each paper lies, and in which clusters.", no_args_is_help=True)  # fmt: skip
-
-IndexOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--index",
-        help="Index directory. Default: WAYFINDER_INDEX, else the starter corpus.",
-        show_default=False,
-    ),
-]
 
 
 @map_app.command("export")

@@ -26,6 +26,7 @@ from app.options import (
     RerankOption,
     SinceOption,
     UntilOption,
+    search_settings,
 )
 from app.research_files import new_trace
 from app.terminal import JsonOption, QuietOption, index_directory, out, say
@@ -33,7 +34,6 @@ from indexer import config
 from indexer.errors import QueryError
 from retrieval import load_index
 from retrieval.offline import forbid_network
-from retrieval.records import SearchFilters, SearchSettings
 
 if TYPE_CHECKING:
     from retrieval.research_records import Limits, Report
@@ -150,16 +150,17 @@ def research(
             )
         _print(report, markdown=markdown, json_output=json_output)
         return
-    filters = SearchFilters(
-        since=since, until=until, min_citations=min_citations, author=author, facility=facility
-    )
-    settings = SearchSettings(
-        filters=filters,
+    settings = search_settings(
+        since=since,
+        until=until,
+        min_citations=min_citations,
+        author=author,
+        facility=facility,
         recency=recency,
         impact=impact,
         keyword_weight=keyword_weight,
-        understand=not plain,
-        ignored=tuple(ignore or ()),
+        plain=plain,
+        ignore=ignore,
         hyde=hyde,
         rerank=rerank,
     )

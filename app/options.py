@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from retrieval.records import SearchFilters, SearchSettings
 
 IndexOption = Annotated[
     Path | None,
@@ -100,3 +102,29 @@ RerankOption = Annotated[
         show_default=False,
     ),
 ]
+
+
+def search_settings(
+    *,
+    since: int | None,
+    until: int | None,
+    min_citations: int | None,
+    author: str | None,
+    facility: str | None,
+    among: tuple[str, ...] | None = None,
+    plain: bool,
+    ignore: list[str] | None,
+    **others: Any,
+) -> SearchSettings:
+    """The settings that the options mean; `others` are settings by their own names."""
+    filters = SearchFilters(
+        since=since,
+        until=until,
+        min_citations=min_citations,
+        author=author,
+        facility=facility,
+        among=among,
+    )
+    return SearchSettings(
+        filters=filters, understand=not plain, ignored=tuple(ignore or ()), **others
+    )

@@ -20,6 +20,7 @@ from eval.answer_sets import AnswerQuestion
 from eval.citations import citation_precision, citation_recall, graded_precision
 from eval.measures import Values, estimate
 from eval.metered import written_by_model
+from eval.questions import numbered_lines
 from eval.understanding import Finding
 from indexer.document import Document, Section
 from indexer.errors import QueryError
@@ -107,9 +108,8 @@ def read_attacks(path: Path) -> list[Attack]:
         QueryError: the file cannot be read, or a line is no attack.
     """
     try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
-        found = [Attack(**row) for row in rows]
-    except (OSError, ValueError, TypeError) as error:
+        found = [Attack(**json.loads(line)) for _, line in numbered_lines(path)]
+    except (ValueError, TypeError) as error:
         raise QueryError(
             f"{path} holds no attacks {{attack_id, where, text, sign}}: {error}"
         ) from error

@@ -15,6 +15,7 @@ import numpy as np
 
 from eval.measures import Values, estimate
 from eval.metered import written_by_model
+from eval.questions import numbered_lines
 from eval.stability import cited, jaccard, likeness, rank_biased_overlap
 from eval.understanding import Finding
 from indexer.errors import QueryError
@@ -54,14 +55,8 @@ def read_leading(path: Path) -> list[Leading]:
     Raises:
         QueryError: the file cannot be read, or a line is no such object; the line is named.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise QueryError(f"{path} cannot be read as UTF-8 text: {error}") from error
     found = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+    for number, line in numbered_lines(path):
         try:
             row = json.loads(line)
             row["leading"] = tuple(map(str, row["leading"]))

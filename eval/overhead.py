@@ -29,7 +29,7 @@ from retrieval.writing import AnswerEvent
 
 N_SENTENCES = 20
 N_PAPERS = 15
-FEW = 5  # questions whose whole answer is streamed
+FEW = 12  # questions whose whole answer is streamed
 FAST_PIECE_SECONDS = 0.005  # two hundred tokens a second
 EXCHANGED = "unquoted"  # stands for what a writer says in words of their own
 

@@ -105,6 +105,16 @@ def _located(grades: Mapping[str, int], index: Index) -> Iterator[tuple[str, int
             yield f"{MISSING}{identifier}", grade
 
 
+def numbered_lines(path: Path) -> list[tuple[int, str]]:
+    """The lines of a text file that hold something, with their numbers from 1.
+
+    Raises:
+        QueryError: it cannot be read.
+    """
+    lines = _text(path).split("\n")
+    return [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+
+
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")

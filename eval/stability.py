@@ -14,6 +14,7 @@ import numpy as np
 
 from eval.measures import Values, estimate
 from eval.metered import written_by_model
+from eval.questions import numbered_lines
 from eval.understanding import Finding
 from indexer.encoder import Encoder
 from indexer.errors import QueryError
@@ -45,14 +46,8 @@ def read_paraphrases(path: Path) -> list[Asked]:
     Raises:
         QueryError: the file cannot be read, or a line is no such object; the line is named.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise QueryError(f"{path} cannot be read as UTF-8 text: {error}") from error
     found = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+    for number, line in numbered_lines(path):
         try:
             row = json.loads(line)
             texts = tuple((str(p["style"]), str(p["text"])) for p in row["paraphrases"])

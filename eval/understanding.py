@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from eval.measures import Estimate, Values, estimate
+from eval.questions import numbered_lines
 from indexer.errors import QueryError
 from indexer.store import Index
 from retrieval import search
@@ -44,14 +45,8 @@ def read_set(path: Path, *fields: str) -> list[Row]:
     Raises:
         QueryError: the file cannot be read, or a line lacks a field; the line is named.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise QueryError(f"{path} cannot be read as UTF-8 text: {error}") from error
     rows: list[Row] = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+    for number, line in numbered_lines(path):
         try:
             row = json.loads(line)
             missing = [f for f in ("query_id", "question", *fields) if f not in row]

@@ -16,6 +16,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from eval.measures import Values, share
+from eval.questions import numbered_lines
 from eval.understanding import Finding
 from indexer.encoder import Encoder
 from indexer.errors import QueryError
@@ -57,14 +58,8 @@ def read_pairs(path: Path) -> list[Pair]:
     Raises:
         QueryError: the file cannot be read, a field is missing, or a label or split is unknown.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise QueryError(f"{path} cannot be read as UTF-8 text: {error}") from error
     pairs = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+    for number, line in numbered_lines(path):
         try:
             row = json.loads(line)
             paper = Paper(title=row["title"], abstract=row["abstract"])

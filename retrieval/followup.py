@@ -35,6 +35,11 @@ _STANDS = re.compile(
     re.IGNORECASE,
 )
 _WHAT_ABOUT = re.compile(r"^\s*(?:and |but )?(?:what|how) about (.+?)\s*\??\s*$|^\s*and (?:for|in) (.+?)\s*\??\s*$", re.IGNORECASE)  # fmt: skip
+# "And at high redshift?" goes on where the question before ended, unless that says already at what.
+_AND_WHERE = re.compile(
+    r"^\s*(?:and|but)\s+((at|in|for|with|among|around|near|beyond|since|before|after|during|without)\s.+?)\s*\??\s*$",
+    re.IGNORECASE,
+)
 _IT = re.compile(
     r"\b(?:it|this object|this source|this planet|this galaxy|this star)\b", re.IGNORECASE
 )
@@ -108,6 +113,9 @@ def made_whole(question: str, context: Context, model: LLM | None = None) -> str
     if named is not None and (_IT.search(question) or _ITS.search(question)):
         whole = _ITS.sub(f"{named.words}'s", question)
         return _IT.sub(named.words, whole)
+    where = _AND_WHERE.match(question)
+    if where and f" {where[2].lower()} " not in before.lower():
+        return f"{before} {where[1]}?"
     return f"{before}: {question.strip()}"
 
 
