@@ -21,6 +21,7 @@ from app.cli_facilities import facilities
 from app.cli_impact import impact
 from app.cli_index import index_app
 from app.cli_map import map_app
+from app.cli_slack import slack_app
 from app.options import (
     AmongOption,
     AuthorOption,
@@ -88,6 +89,7 @@ app = typer.Typer(
 app.add_typer(index_app, name="index")
 app.add_typer(map_app, name="map")
 app.add_typer(cli_llm.app, name="llm")
+app.add_typer(slack_app, name="slack")
 app.command()(facilities)
 app.command()(impact)
 

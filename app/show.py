@@ -39,7 +39,7 @@ def answer_page(answer: Answer) -> str:
     for number, sentence in enumerate(answer.sentences, 1):
         if not sentence.supported:
             lines.append(f"  ! sentence {number} is not supported: {'; '.join(sentence.problems)}")
-    lines += [line for table in answer.tables for line in _table_lines(table)]
+    lines += [line for table in answer.tables for line in table_lines(table)]
     cited = {n for sentence in answer.sentences for n in sentence.citations}
     shown = [(n, hit) for n, hit in enumerate(answer.papers, 1) if n in cited or answer.refused]
     if shown:
@@ -67,7 +67,7 @@ def _paragraphs(answer: Answer) -> list[str]:
     return lines or [textwrap.fill(answer.text, WIDTH)]
 
 
-def _table_lines(table: Table) -> list[str]:
+def table_lines(table: Table) -> list[str]:
     """A table as text, with a bar for each value of its plot; values with errors as points on one scale."""
     rows = [tuple("" if cell is None else str(cell) for cell in row) for row in table.rows]
     widths = [

@@ -28,7 +28,16 @@
 | WAYFINDER_ARXIV_URL          | OAI-PMH address of arXiv or a mirror                               |
 | WAYFINDER_MAX_WAIT_SECONDS   | the longest wait for a quota to be reset (default 3600)            |
 | WAYFINDER_KEEP_SNAPSHOTS     | earlier snapshots kept for `index rollback` (default 2)            |
+| WAYFINDER_FEEDBACK           | file that readers' feedback is kept in; empty: none is kept        |
 | ADS_API_TOKEN, ADS_DEV_KEY   | token for `ads:` sources (else ~/.ads/dev_key)                     |
+| WAYFINDER_SLACK_BOT_TOKEN    | the Slack bot's token, xoxb-... (else SLACK_BOT_TOKEN)             |
+| WAYFINDER_SLACK_APP_TOKEN    | its app-level token, xapp-..., for Socket Mode (else SLACK_APP_TOKEN) |
+| WAYFINDER_SLACK_SIGNING_SECRET | its signing secret, for HTTP (else SLACK_SIGNING_SECRET)         |
+| WAYFINDER_SLACK_URL          | address of Slack's Web API (default https://slack.com/api/)        |
+| WAYFINDER_SLACK_STATE        | the bot's SQLite file (default CACHE/slack/state.sqlite)           |
+| WAYFINDER_SLACK_KEEP_DAYS    | days that threads and their answers are kept in it (default 7)     |
+| WAYFINDER_SLACK_USER_PER_MINUTE | questions that one person may ask the bot (default 6)           |
+| WAYFINDER_SLACK_CHANNEL_PER_MINUTE | questions that one channel may ask it (default 20)           |
 """
 
 from __future__ import annotations
@@ -52,6 +61,10 @@ DEFAULT_RERANK_SECONDS = 10.0
 DEFAULT_ARXIV_URL = "https://oaipmh.arxiv.org/oai"
 DEFAULT_MAX_WAIT_SECONDS = 3600.0
 DEFAULT_KEPT_SNAPSHOTS = 2
+DEFAULT_SLACK_URL = "https://slack.com/api/"
+DEFAULT_SLACK_KEEP_DAYS = 7
+DEFAULT_SLACK_USER_PER_MINUTE = 6
+DEFAULT_SLACK_CHANNEL_PER_MINUTE = 20
 
 
 class Secret(str):
@@ -95,6 +108,12 @@ def cache_dir() -> Path:
 def index_dir() -> Path | None:
     """The index named by WAYFINDER_INDEX, if any."""
     named = os.environ.get("WAYFINDER_INDEX")
+    return Path(named) if named else None
+
+
+def feedback_file() -> Path | None:
+    """The file that readers' feedback is kept in, or None: none is kept."""
+    named = os.environ.get("WAYFINDER_FEEDBACK")
     return Path(named) if named else None
 
 
@@ -290,3 +309,56 @@ def _seconds(name: str, default: float) -> float:
     if not 0 < seconds < 86_400:
         raise QueryError(f"{name} is {value!r}: give seconds above 0, such as {default:g}.")
     return seconds
+
+
+@dataclass(frozen=True)
+class SlackConfig:
+    """How the Slack bot speaks with Slack, and its limits; a secret that is not set is empty."""
+
+    bot_token: Secret
+    app_token: Secret  # of Socket Mode
+    signing_secret: Secret  # of HTTP
+    url: str
+    state: Path
+    keep_days: int
+    user_per_minute: int
+    channel_per_minute: int
+
+
+def slack_config() -> SlackConfig:
+    """The Slack bot that the environment asks for.
+
+    Raises:
+        QueryError: a token or a number cannot be one.
+    """
+    if os.environ.get("SLACK_CLIENT_ID") and os.environ.get("SLACK_CLIENT_SECRET"):
+        raise QueryError(
+            "SLACK_CLIENT_ID and SLACK_CLIENT_SECRET are set, which Slack's library takes for an app of many workspaces: "
+            "unset them, the bot serves the one workspace of its token."
+        )
+    state = os.environ.get("WAYFINDER_SLACK_STATE")
+    url = _address("WAYFINDER_SLACK_URL") or DEFAULT_SLACK_URL
+    return SlackConfig(
+        bot_token=_slack_secret("SLACK_BOT_TOKEN", "xoxb-"),
+        app_token=_slack_secret("SLACK_APP_TOKEN", "xapp-"),
+        signing_secret=_slack_secret("SLACK_SIGNING_SECRET", ""),
+        url=url if url.endswith("/") else url + "/",
+        state=Path(state) if state else cache_dir() / "slack" / "state.sqlite",
+        keep_days=_whole("WAYFINDER_SLACK_KEEP_DAYS") or DEFAULT_SLACK_KEEP_DAYS,
+        user_per_minute=_whole("WAYFINDER_SLACK_USER_PER_MINUTE") or DEFAULT_SLACK_USER_PER_MINUTE,
+        channel_per_minute=_whole("WAYFINDER_SLACK_CHANNEL_PER_MINUTE")
+        or DEFAULT_SLACK_CHANNEL_PER_MINUTE,
+    )
+
+
+def _slack_secret(name: str, prefix: str) -> Secret:
+    """A secret by Wayfinder's name for it, else by Slack's own."""
+    for known in (f"WAYFINDER_{name}", name):
+        if value := os.environ.get(known):
+            secret = _token(known, value)
+            if not secret.startswith(prefix):
+                raise QueryError(
+                    f"{known} does not begin with {prefix}: copy that token of the app."
+                )
+            return secret
+    return Secret("")
