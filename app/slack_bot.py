@@ -294,7 +294,15 @@ class Bot:
         """The text of the message that a thread began with: `similar` in it means its link."""
         if not thread:
             return ""
-        found = self._call(lambda: self.client.conversations_replies(channel=channel, ts=thread, limit=1))  # fmt: skip
+        try:
+            found = self._call(
+                lambda: self.client.conversations_replies(channel=channel, ts=thread, limit=1)
+            )
+        except SlackRefused as error:
+            if error.code in TOKEN_ERRORS:
+                raise
+            log.warning("The beginning of a thread cannot be read: %s", error)
+            return ""
         first: Body = next(iter(found.get("messages") or []), {})
         text = plain(str(first.get("text") or ""))
         return text if any(identifiers_in(text)) else ""

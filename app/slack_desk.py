@@ -98,8 +98,8 @@ class Desk:
                     buttons=bool(thread),
                 )
             )
-        except SlackRefused:
-            making.close()
+        except SlackRefused as error:
+            making.give_up(error)
             raise
         except Exception as error:  # noqa: BLE001 - who asked is told, whatever it was
             making.finish(note(words_of(error)))
@@ -122,8 +122,8 @@ class Desk:
             notes = [f"{name} is not in this index." for name in missing]
             shown = similar_messages(row, key, [*notes, *result.degraded], buttons=bool(thread))
             making.finish(shown)
-        except SlackRefused:
-            making.close()
+        except SlackRefused as error:
+            making.give_up(error)
             raise
         except Exception as error:  # noqa: BLE001 - who asked is told, whatever it was
             making.finish(note(words_of(error)))

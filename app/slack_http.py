@@ -65,7 +65,9 @@ class SlackEndpoint:
         if not headers.get("x-slack-request-timestamp", "").isdecimal():
             await _reply(send, 401, b"not signed")
             return
-        request = BoltRequest(body=text, query=scope["query_string"].decode("latin-1"), headers=headers)
+        request = BoltRequest(
+            body=text, query=scope["query_string"].decode("latin-1"), headers=headers
+        )
         answered = await asyncio.to_thread(self._app.dispatch, request)
         if answered.status == 401:
             log.warning("A request with a wrong signature, or signed too long ago, was refused.")

@@ -8,6 +8,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from slack_sdk import WebClient
@@ -261,6 +262,13 @@ class Making:
             self._place.post(first)
         for message in others:
             self._place.post(message)
+        self.close()
+
+    def give_up(self, error: SlackRefused) -> None:
+        """Say, where Slack still takes words, that it did not take the answer."""
+        if error.code not in TOKEN_ERRORS:
+            with suppress(SlackRefused):
+                self._place.replace(self._name, note(f"The answer cannot be shown. {error}")[0])
         self.close()
 
     def close(self) -> None:

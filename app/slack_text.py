@@ -10,8 +10,8 @@ from retrieval.fields import identifiers_in
 
 Verb = Literal["ask", "similar", "subscribe", "unsubscribe", "subscriptions", "help"]
 
-_ANGLED = re.compile(r"<([^<>\n]*)>")
-_VERB = re.compile(r"(similar|subscribe|unsubscribe|subscriptions|help)\b[:\s]*(?:to\s+)?(.*)", re.IGNORECASE | re.DOTALL)  # fmt: skip
+_ANGLED = re.compile(r"<((?:[@#!]|[a-z][a-z+.-]*:)[^<>\n]*)>")
+_VERB = re.compile(r"(similar|subscribe|unsubscribe|subscriptions|help)\b[:\s]*(?:to\b[:\s]*)?(.*)", re.IGNORECASE | re.DOTALL)  # fmt: skip
 _QUESTION = re.compile(
     r"\?\s*$|^\s*(?:and|but|so)?\s*(?:what|who|which|how|why|where|when|is|are|do|does|did|can|could|has|have)\b",
     re.IGNORECASE,

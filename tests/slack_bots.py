@@ -39,7 +39,7 @@ def make_bot(settings: SlackConfig, index: ServedIndex, *, offline: bool = False
 @contextmanager
 def in_socket_mode(bot: Bot, slack: SlackServer) -> Iterator[Bot]:
     """The bot, connected by a websocket until the block ends."""
-    before = len(slack._sockets)
+    before = slack.n_connected
     handler = SocketModeHandler(bolt_app(bot), str(bot.config.app_token))
     handler.client.connect()
     slack.connected(before + 1)

@@ -64,7 +64,8 @@ class SlackServer:
         self.channels_without_bot: set[str] = set()
         self.acks: dict[str, Json] = {}  # by envelope
         self._changed = threading.Condition()
-        self._sockets: list[ServerConnection] = []
+        self._sockets: list[ServerConnection] = []  # open ones
+        self.n_connected = 0  # ever
         self._ts = time.time()
         self._envelopes = 0
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -126,7 +127,7 @@ class SlackServer:
 
     def connected(self, n: int = 1) -> None:
         """Wait until a client is connected."""
-        self.wait(lambda: len(self._sockets) >= n, "a connection")
+        self.wait(lambda: self.n_connected >= n, "a connection")
 
     def send(self, kind: str, payload: Json, *, retry: int = 0, answered: bool = True) -> str:
         """Send an envelope (events_api, slash_commands, interactive) and wait for its acknowledgement."""
@@ -154,6 +155,7 @@ class SlackServer:
         socket.send(json.dumps({"type": "hello", "num_connections": 1}))
         with self._changed:
             self._sockets.append(socket)
+            self.n_connected += 1
             self._changed.notify_all()
         try:
             for message in socket:
@@ -163,6 +165,8 @@ class SlackServer:
                     self._changed.notify_all()
         except (ConnectionClosed, OSError):
             pass
+        finally:
+            self._sockets.remove(socket)
 
     # Web API
 

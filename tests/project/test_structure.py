@@ -58,7 +58,15 @@ OWNERS = {
     "py3langid": {"retrieval/language.py"},
     "sentencex": {"indexer/sentences.py"},
     "vl_convert": {"app/charts.py"},
-    "pylatexenc": {"indexer/clean.py"},
+    "pylatexenc": {"indexer/clean.py", "retrieval/bibliography.py"},
+    "slack_bolt": {"app/slack_bot.py", "app/slack_http.py", "app/cli_slack.py"},
+    "slack_sdk": {
+        "app/slack_bot.py",
+        "app/slack_desk.py",
+        "app/slack_digest.py",
+        "app/slack_post.py",
+    },
+    "uvicorn": {"app/slack_http.py"},
     "openTSNE": {"indexer/layout.py"},
     "sklearn": {"indexer/clusters.py", "eval/landscape.py"},
 }
