@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import langchain_openai  # noqa: F401 - takes seconds, which no test is to wait for
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 
 from app.served_index import ServedIndex

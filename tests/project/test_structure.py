@@ -24,6 +24,7 @@ OWNERS = {
     "oaipmh_scythe": {"indexer/sources_arxiv.py"},
     "lxml": {"indexer/sources_arxiv.py", "indexer/document_html.py"},
     "filelock": {
+        "app/feedback.py",
         "indexer/journal.py",
         "indexer/snapshots.py",
         "indexer/vectors.py",
