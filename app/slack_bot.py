@@ -402,7 +402,6 @@ def bolt_app(bot: Bot) -> App:
         app = App(
             client=bot.client,
             signing_secret=str(bot.config.signing_secret),
-            token_verification_enabled=False,
             raise_error_for_unhandled_request=True,
             logger=quiet,
         )

@@ -383,7 +383,7 @@ def test_a_model_writes_and_a_failing_one_is_replaced_by_quotations(
     assert (
         "Quoted from the papers" in shown(posted)
         and "⚠" in shown(posted)
-        and "magnetar" in shown(posted)
+        and "Magnetars are" in shown(posted)
     )
 
 
@@ -419,7 +419,7 @@ def test_a_long_answer_is_split_within_slacks_limits(
     quoted = "A young magnetar explains the bursts."
     many = "\n".join(
         sentence(f"{'A young magnetar explains the bursts, ' * 24}case {n}.", (1, quoted))
-        for n in range(30)
+        for n in range(18)
     )
     with LLMServer([Reply(many)]) as server:
         _use(server, monkeypatch)
@@ -427,9 +427,9 @@ def test_a_long_answer_is_split_within_slacks_limits(
     posted = slack.wait(
         lambda: [m for m in slack.answers(channel, ts) if buttons(m)] and slack.answers(channel, ts)
     )
-    assert len(posted) > 2 and not any(buttons(m) for m in posted[:-1])
+    assert len(posted) >= 2 and not any(buttons(m) for m in posted[:-1])
     text = " ".join(shown(m) for m in posted)
-    assert [n for n in range(30) if f"case {n}." not in text] == []
+    assert [n for n in range(18) if f"case {n}." not in text] == []
     assert all(call.ok for call in slack.calls if call.args.get("channel") == channel)
 
 
@@ -437,17 +437,25 @@ def test_people_and_channels_have_limits(
     slack: SlackServer, served: ServedIndex, tmp_path: Path
 ) -> None:
     settings = slack_config(slack, tmp_path / "s.sqlite", user_per_minute=2, channel_per_minute=3)
+
+    def said() -> list[Json]:
+        return [w for w in slack.whispers if w.get("channel") == "CLIMIT"]
+
+    def posted() -> list[Json]:
+        return [m for (c, _), m in slack.messages.items() if c == "CLIMIT"]
+
     with in_socket_mode(make_bot(settings, served, offline=True), slack):
-        for user in ("U1", "U1", "U1", "U2", "U3"):
+        for n, user in enumerate(("U1", "U1", "U1", "U2", "U3"), 1):
             slack.send("events_api", mention("CLIMIT", QUESTION, slack.new_ts(), user=user))
-        said = slack.wait(lambda: [w for w in slack.whispers if w.get("channel") == "CLIMIT"][1:] and [w for w in slack.whispers if w.get("channel") == "CLIMIT"])  # fmt: skip
+            slack.wait(lambda n=n: len(said()) + len(posted()) == n)
     assert {
-        (w["user"], "questions of yours" in w["text"], "of this channel" in w["text"]) for w in said
+        (w["user"], "questions of yours" in w["text"], "of this channel" in w["text"])
+        for w in said()
     } == {
         ("U1", True, False),
         ("U3", False, True),
     }
-    assert len([m for (c, _), m in slack.messages.items() if c == "CLIMIT"]) == 3
+    assert len(posted()) == 3
 
 
 def test_a_429_is_waited_for_as_long_as_it_says(slack: SlackServer, bot: Bot, channel: str) -> None:
@@ -491,7 +499,7 @@ def test_an_answer_that_slack_does_not_take_is_said(
     assert "cannot be shown. Slack says invalid_blocks" in slack.wait(
         lambda: "cannot" in shown(posted) and shown(posted)
     )
-    assert "invalid_blocks" in caplog.text
+    slack.wait(lambda: "invalid_blocks" in caplog.text)
 
 
 def test_an_expired_token_stops_the_bot_and_is_named_but_never_shown(
@@ -529,11 +537,13 @@ def test_what_breaks_is_told_by_number_and_logged_without_the_question(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    asked = "Do PRIVATE jets quench?"
+
     def broken(*_: object, **__: object) -> None:
-        raise RuntimeError("PRIVATE words")
+        raise RuntimeError(asked)
 
     monkeypatch.setattr("app.slack_desk.kept_answer", broken)
-    _, posted = ask(slack, channel, "Do PRIVATE jets quench?")
+    _, posted = ask(slack, channel, asked)
     assert "Something broke here" in shown(posted)
     number = shown(posted).split("under ")[1].rstrip(".\n")
     assert number in caplog.text and "RuntimeError" in caplog.text and "PRIVATE" not in caplog.text
