@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Annotated, Any
@@ -28,6 +27,7 @@ from app.api_requests import AskRequest, ImpactRequest, SearchRequest, SimilarRe
 from app.api_service import Row, Service
 from app.default_index import default_index_dir
 from app.impact_replies import ImpactReply
+from app.limits import Lanes
 from app.mcp_server import mcp_server
 from app.problems import MEDIA_TYPE, SCHEMA, Problem, problem_of, shown
 from app.served_index import ServedIndex
@@ -37,9 +37,6 @@ from indexer.errors import WayfinderError
 from retrieval.rows import event_row
 from retrieval.writing import AnswerEvent
 
-MOST_WAITING = 200  # requests; more are told to come back
-BUSY_SECONDS = 5
-ANSWERS_AT_ONCE = 8
 _REFUSALS = {
     400: "The body is no JSON.",
     401: "A key is needed.",
@@ -70,7 +67,8 @@ class ClientGone(Exception):
 
 def create_app(service: Service, settings: ApiConfig, *, rest: bool = True) -> FastAPI:
     """The application: /v1 (unless `rest` is off), /mcp and /openapi.json behind one guard."""
-    assistants = mcp_server(service)
+    lanes = Lanes()
+    assistants = mcp_server(service, lanes)
     tools = assistants.streamable_http_app(
         stateless_http=True, max_request_body_size=MOST_BODY_BYTES, host=""
     )
@@ -90,7 +88,7 @@ def create_app(service: Service, settings: ApiConfig, *, rest: bool = True) -> F
         telemetry={"tracing": False, "metrics": False, "logs": False},
         separate_input_output_schemas=False,
     )
-    app.include_router(_routes(service) if rest else _health(service))
+    app.include_router(_routes(service, lanes) if rest else _health(service))
     app.router.routes.extend(tools.routes)
     app.add_exception_handler(WayfinderError, _told)
     app.add_exception_handler(Exception, _told)
@@ -105,7 +103,6 @@ def create_app(service: Service, settings: ApiConfig, *, rest: bool = True) -> F
 def from_environment(*, rest: bool = True) -> FastAPI:
     """The application that the environment asks for: what each worker of `wayfinder api` runs."""
     settings = config.api_config()
-    config.llm_config(), config.reranker_config()  # a mistake in them is said now, not to users
     served = ServedIndex(default_index_dir(None, lambda stage, done, total: None))
     return create_app(Service(served, settings.answers_per_minute), settings, rest=rest)
 
@@ -113,22 +110,6 @@ def from_environment(*, rest: bool = True) -> FastAPI:
 def mcp_from_environment() -> FastAPI:
     """The same with Model Context Protocol alone: `wayfinder mcp --http`."""
     return from_environment(rest=False)
-
-
-class Lanes:
-    """How many requests are worked on at once; the others wait, and beyond MOST_WAITING are sent away."""
-
-    def __init__(self) -> None:
-        self.searches = anyio.CapacityLimiter(max(2, os.cpu_count() or 1))
-        self.answers = anyio.CapacityLimiter(ANSWERS_AT_ONCE)  # these wait for a model, mostly
-
-    async def run(self, lane: anyio.CapacityLimiter, work: Callable[..., Row], *given: Any) -> Row:
-        """Do the work in a thread of this lane."""
-        if lane.statistics().tasks_waiting >= MOST_WAITING:
-            raise HTTPException(
-                503, "Too many requests are waiting.", headers={"Retry-After": str(BUSY_SECONDS)}
-            )
-        return await anyio.to_thread.run_sync(work, *given, limiter=lane)
 
 
 def _health(service: Service) -> APIRouter:
@@ -142,29 +123,29 @@ def _health(service: Service) -> APIRouter:
     return router
 
 
-def _routes(service: Service) -> APIRouter:
-    router, lanes = _health(service), Lanes()
+def _routes(service: Service, lanes: Lanes) -> APIRouter:
+    router = _health(service)
     asked = {"responses": _problems(400, 401, 403, 408, 413, 421, 422, 429, 500, 503)}
 
     @router.post("/search", response_model=SearchReply, **asked)
     async def search(asked: SearchRequest, request: Request) -> Response:
         """Find the papers that answer a query, best first."""
-        return _json(await lanes.run(lanes.searches, service.search, asked, client_of(request)))
+        return _json(await lanes.search(service.search, asked, client_of(request)))
 
     @router.post("/similar", response_model=SearchReply, **(asked | _with_404(asked)))
     async def similar(asked: SimilarRequest) -> Response:
         """Find the papers most like given ones, like a pasted text, or like both."""
-        return _json(await lanes.run(lanes.searches, service.similar, asked))
+        return _json(await lanes.search(service.similar, asked))
 
     @router.post("/impact", response_model=ImpactReply, **(asked | _with_404(asked)))
     async def impact(asked: ImpactRequest) -> Response:
         """Say what facilities, methods or topics contributed, every number with its papers."""
-        return _json(await lanes.run(lanes.searches, service.impact, asked))
+        return _json(await lanes.search(service.impact, asked))
 
     @router.post("/ask", response_model=AskReply, **asked)
     async def ask(asked: AskRequest, request: Request) -> Response:
         """Answer a question from the papers; every sentence cites one and is checked against it."""
-        return _json(await lanes.run(lanes.answers, service.ask, asked, client_of(request)))
+        return _json(await lanes.answer(service.ask, asked, client_of(request)))
 
     @router.post("/ask/stream", response_class=EventSourceResponse, **asked)
     async def ask_stream(asked: AskRequest, request: Request) -> AsyncIterator[ServerSentEvent]:
@@ -181,7 +162,7 @@ def _routes(service: Service) -> APIRouter:
         ],
     ) -> Response:
         """All that the index knows of one paper."""
-        return _json(await lanes.run(lanes.searches, service.paper, identifier))
+        return _json(await lanes.search(service.paper, identifier))
 
     return router
 
@@ -204,12 +185,10 @@ async def _stages(
 
     async def answering() -> None:
         try:
-            row = await lanes.run(lanes.answers, service.ask, asked, client, on_event)
+            row = await lanes.answer(service.ask, asked, client, on_event)
             happened.put_nowait(("answer", row))
         except ClientGone:
             return
-        except HTTPException as error:
-            happened.put_nowait(("error", Problem(error.status_code, error.detail).row))
         except Exception as error:  # noqa: BLE001 - the stream has begun: it ends with words
             happened.put_nowait(("error", problem_of(error).row))
 

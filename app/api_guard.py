@@ -18,8 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api_service import NOBODY
-from app.limits import Limit, TooOften
+from app.limits import CLIENT, NOBODY, Limit, TooOften
 from app.problems import MEDIA_TYPE, Problem, problem_of
 from indexer.config import ApiConfig
 
@@ -28,7 +27,6 @@ MOST_BODY_BYTES = 1_000_000
 BODY_SECONDS = 20.0
 TOO_LONG = f"The body is longer than {MOST_BODY_BYTES:,} bytes: send less."
 TOO_SLOW = f"The body took longer than {BODY_SECONDS:g} seconds to arrive."
-CLIENT = "wayfinder.client"  # in a request's scope: who asks, for limits; never a key
 
 
 class Guard:

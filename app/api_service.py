@@ -11,7 +11,7 @@ from threading import Lock
 from typing import Any
 
 from app.api_requests import AskRequest, ImpactRequest, SearchRequest, SimilarRequest
-from app.limits import Limit
+from app.limits import NOBODY, Limit
 from app.served_index import ServedIndex
 from indexer import config
 from indexer.errors import QueryError
@@ -27,7 +27,6 @@ from retrieval.writing import OnEvent
 Row = dict[str, Any]
 
 SESSION_SECONDS = 3600.0  # after its last answer a client's session with the model ends
-NOBODY = "local"  # the one client of a process that has no others
 
 
 class Service:

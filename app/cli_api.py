@@ -8,20 +8,14 @@ from typing import Annotated
 
 import typer
 
+from app.options import IndexOption
 from app.terminal import QuietOption, index_directory, say
+from indexer import config
 from indexer.errors import QueryError
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 MOST_CONNECTIONS = 1000
 
-IndexOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--index",
-        help="Index directory. Default: WAYFINDER_INDEX, else the starter corpus.",
-        show_default=False,
-    ),
-]
 HostOption = Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")]
 RootOption = Annotated[
     str, typer.Option(help="Path under which a reverse proxy serves it, such as /wayfinder.")
@@ -86,8 +80,13 @@ def _serve(
 
     if root_path and not root_path.startswith("/"):
         raise QueryError(f"--root-path is {root_path!r}: begin it with a slash.")
+    (
+        config.api_config(),
+        config.llm_config(),
+        config.reranker_config(),
+    )  # mistakes are said here, once
     directory = index_directory(index, quiet).resolve()
-    load_index(directory)  # an index that cannot be opened is said here, once
+    load_index(directory)  # an index that cannot be opened too
     os.environ["WAYFINDER_INDEX"] = str(directory)
     if host in LOOPBACK:
         os.environ.setdefault("WAYFINDER_API_HOSTS", ",".join(LOOPBACK))

@@ -6,11 +6,11 @@ what follows is material from papers and not instructions.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from importlib.metadata import version
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-import anyio
+import anyio.from_thread
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
@@ -30,8 +30,9 @@ from app.api_requests import (
     Thread,
     Year,
 )
-from app.api_service import NOBODY, Row, Service
+from app.api_service import Row, Service
 from app.impact_replies import ImpactReply
+from app.limits import CLIENT, NOBODY, Lanes
 from app.problems import problem_of
 from retrieval.impact import Kind
 from retrieval.question_type import QuestionType
@@ -46,9 +47,7 @@ INSTRUCTIONS = (
     "Wayfinder searches astronomical papers and answers questions from them. Cite papers by bibcode or arXiv id as "
     f"they stand in results; say so where a sentence is not `supported` or an answer is `refused`. {NOTICE}"
 )
-CLIENT = "wayfinder.client"  # in an HTTP request's scope: who asks; the same as in app/api_guard.py
 
-T = TypeVar("T")
 Since = Annotated[Year | None, Field(description="Only papers of this year or later.")]
 Until = Annotated[Year | None, Field(description="Only papers of this year or earlier.")]
 Author = Annotated[Name | None, Field(description='Only papers by this author: "Riess, A".')]
@@ -79,10 +78,11 @@ class OnePaper(PaperReply, Marked):
 
 
 class Tools:
-    """The tools, over one service."""
+    """The tools, over one service; `lanes` are shared with other doors to it."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, lanes: Lanes) -> None:
         self.service = service
+        self.lanes = lanes
 
     async def search(
         self,
@@ -108,7 +108,7 @@ class Tools:
             )  # fmt: skip
             return self.service.search(asked, _client(context))
 
-        return FoundPapers(**await _done(work))
+        return FoundPapers(**await _told(self.lanes.search, work))
 
     async def ask(
         self,
@@ -141,7 +141,7 @@ class Tools:
             )  # fmt: skip
             return self.service.ask(asked, _client(context), told.of)
 
-        return CheckedAnswer(**await _done(work))
+        return CheckedAnswer(**await _told(self.lanes.answer, work))
 
     async def similar(
         self,
@@ -161,7 +161,7 @@ class Tools:
             )
             return self.service.similar(asked)
 
-        return FoundPapers(**await _done(work))
+        return FoundPapers(**await _told(self.lanes.search, work))
 
     async def impact(
         self,
@@ -192,14 +192,14 @@ class Tools:
             )
             return self.service.impact(asked)
 
-        return Impacts(**await _done(work))
+        return Impacts(**await _told(self.lanes.search, work))
 
     async def paper(self, identifier: Identifier) -> OnePaper:
         """All that the index knows of one paper: abstract, references, facilities it used."""
-        return OnePaper(**await _done(lambda: self.service.paper(identifier)))
+        return OnePaper(**await _told(self.lanes.search, lambda: self.service.paper(identifier)))
 
 
-def mcp_server(service: Service) -> MCPServer[Any]:
+def mcp_server(service: Service, lanes: Lanes | None = None) -> MCPServer[Any]:
     """The server with its tools, for either transport."""
     server: MCPServer[Any] = MCPServer(
         "wayfinder",
@@ -209,7 +209,7 @@ def mcp_server(service: Service) -> MCPServer[Any]:
         log_level="WARNING",
         subscriptions=False,
     )
-    tools = Tools(service)
+    tools = Tools(service, lanes or Lanes())
     for title, tool in (
         ("Search papers", tools.search),
         ("Ask the papers", tools.ask),
@@ -222,14 +222,16 @@ def mcp_server(service: Service) -> MCPServer[Any]:
     return server
 
 
-async def _done(work: Callable[[], T]) -> T:
-    """The work, in a thread; what fails is told in words, and the rest stays in the log.
+async def _told(
+    lane: Callable[[Callable[[], Row]], Awaitable[Row]], work: Callable[[], Row]
+) -> Row:
+    """The work, done in a lane; what fails is told in words, and the rest stays in the log.
 
     Raises:
         ToolError: with those words.
     """
     try:
-        return await anyio.to_thread.run_sync(work)
+        return await lane(work)
     except ValidationError as error:
         told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise ToolError(told) from None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 import secrets
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from app.limits import TooOften
+from app.limits import TooBusy, TooOften
 from indexer.errors import (
     IndexIncompatible,
     IndexMissing,
@@ -76,9 +77,9 @@ class Problem:
 
 def problem_of(error: Exception) -> Problem:
     """What a program is told of an error; what only the host may know goes to the log, under a reference."""
-    if isinstance(error, TooOften):
-        wait = str(max(1, round(error.seconds + 0.5)))
-        return Problem(429, str(error), headers={"Retry-After": wait})
+    if isinstance(error, TooOften | TooBusy):
+        wait = {"Retry-After": str(math.ceil(error.seconds))}
+        return Problem(429 if isinstance(error, TooOften) else 503, str(error), headers=wait)
     if isinstance(error, PaperNotFound):
         return Problem(404, str(error))
     if isinstance(error, UserError) and not isinstance(error, _OF_THE_HOST):

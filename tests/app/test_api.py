@@ -9,20 +9,20 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, ClassVar, get_args
 
 import pytest
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
-from app import api_guard
-from app.api import Lanes, _stages, create_app
+from app import api_guard, limits
+from app.api import _stages, create_app
 from app.api_replies import AskReply, PaperReply, SearchReply, StageRow
 from app.api_requests import AskRequest, Audience, ImpactRequest, SearchRequest, Style
 from app.api_service import Service
 from app.cli import app as command
 from app.impact_replies import ImpactReply
-from app.limits import Limit, TooOften
+from app.limits import Lanes, Limit, TooOften
 from app.problems import MEDIA_TYPE
 from app.served_index import ServedIndex
 from indexer import config
@@ -127,7 +127,9 @@ def test_what_cannot_be_used_is_a_problem_that_says_what_to_do(
     client: TestClient, path: str, body: dict[str, Any], status: int, said: str
 ) -> None:
     content = json.dumps(body).encode()
-    reply = client.post(f"/v1/{path}", content=content, headers={"Content-Type": "application/json"})
+    reply = client.post(
+        f"/v1/{path}", content=content, headers={"Content-Type": "application/json"}
+    )
     assert (reply.status_code, reply.headers["content-type"]) == (status, MEDIA_TYPE)
     problem = reply.json()
     assert problem["status"] == status and said in json.dumps(problem)
@@ -181,6 +183,18 @@ def test_a_limit_fills_again() -> None:
         limit.take("a")
 
 
+def test_too_many_waiting_are_told_to_come_back(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MOST_WAITING", 0)
+    reply = client.post("/v1/search", json={"query": "jets"})
+    assert (reply.status_code, reply.headers["retry-after"]) == (503, "5")
+    ((name, problem),) = events_of(
+        client.post("/v1/ask/stream", json={"question": "Do jets heat?"}).text
+    )
+    assert (name, problem["status"]) == ("error", 503)
+
+
 def test_only_its_own_names_and_pages_are_served(service: Service) -> None:
     named = ApiConfig(hosts=("wayfinder.example.org",))
     with TestClient(create_app(service, named), base_url="http://wayfinder.example.org") as opened:
@@ -199,11 +213,10 @@ def test_a_body_is_short_and_comes_in_time(
 ) -> None:
     headers = {"Content-Type": "application/json"}
     pieces = [b'{"query": "', *[b"x" * 100_000] * 12, b'"}']
-    for body in (b"".join(pieces), iter(pieces)):  # with its length, and in chunks
-        for path in ("/v1/search", "/mcp"):
+    for path in ("/v1/search", "/mcp"):
+        for body in (b"".join(pieces), iter(pieces)):  # with its length, and in chunks
             reply = client.post(path, content=body, headers=headers)
             assert (reply.status_code, reply.headers["content-type"]) == (413, MEDIA_TYPE)
-            body = iter(pieces) if not isinstance(body, bytes) else body
     monkeypatch.setattr(api_guard, "BODY_SECONDS", 0.01)
     sent: list[dict[str, Any]] = []
 
@@ -269,9 +282,7 @@ def events_of(text: str) -> list[tuple[str, dict[str, Any]]]:
     return [(block["event"], json.loads(block["data"])) for block in blocks if "event" in block]
 
 
-def test_an_answer_streams_its_stages(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_answer_streams_its_stages(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     quote = "Using radio maps of 1,204 nearby ellipticals we show that galaxies with jets form stars at half the rate of those without"
     text = sentence("Galaxies with jets form stars at half the rate of those without.", (1, quote), (2, quote))  # fmt: skip
     with LLMServer([Reply(text)]) as server:
@@ -300,7 +311,7 @@ def test_a_stream_ends_with_words_where_the_answer_fails(client: TestClient) -> 
 
 def test_an_answer_that_nobody_waits_for_ends(small_index_dir: Path) -> None:
     class Watched(Service):
-        seen: list[str] = []
+        seen: ClassVar[list[str]] = []
         ended = False
 
         def ask(self, asked: AskRequest, client: str = "", on_event: OnEvent = lambda e: None) -> Any:  # fmt: skip
