@@ -50,6 +50,7 @@ _REFUSALS = {
     500: "Something failed here.",
     503: "Too busy, or not possible with this index.",
 }
+_USUAL = (400, 401, 403, 408, 413, 421, 422, 429, 500, 503)
 _PLAIN = ("Not Found", "Method Not Allowed")
 _NOWHERE = {
     404: "There is nothing at this address: /openapi.json lists what there is.",
@@ -125,36 +126,29 @@ def _health(service: Service) -> APIRouter:
 
 def _routes(service: Service, lanes: Lanes) -> APIRouter:
     router = _health(service)
-    asked = {"responses": _problems(400, 401, 403, 408, 413, 421, 422, 429, 500, 503)}
+    _add_searches(router, service, lanes)
+    _add_answers(router, service, lanes)
+    return router
 
-    @router.post("/search", response_model=SearchReply, **asked)
+
+def _add_searches(router: APIRouter, service: Service, lanes: Lanes) -> None:
+    @router.post("/search", response_model=SearchReply, responses=_problems(*_USUAL))
     async def search(asked: SearchRequest, request: Request) -> Response:
         """Find the papers that answer a query, best first."""
         return _json(await lanes.search(service.search, asked, client_of(request)))
 
-    @router.post("/similar", response_model=SearchReply, **(asked | _with_404(asked)))
+    @router.post("/similar", response_model=SearchReply, responses=_problems(*_USUAL, 404))
     async def similar(asked: SimilarRequest) -> Response:
         """Find the papers most like given ones, like a pasted text, or like both."""
         return _json(await lanes.search(service.similar, asked))
 
-    @router.post("/impact", response_model=ImpactReply, **(asked | _with_404(asked)))
+    @router.post("/impact", response_model=ImpactReply, responses=_problems(*_USUAL, 404))
     async def impact(asked: ImpactRequest) -> Response:
         """Say what facilities, methods or topics contributed, every number with its papers."""
         return _json(await lanes.search(service.impact, asked))
 
-    @router.post("/ask", response_model=AskReply, **asked)
-    async def ask(asked: AskRequest, request: Request) -> Response:
-        """Answer a question from the papers; every sentence cites one and is checked against it."""
-        return _json(await lanes.answer(service.ask, asked, client_of(request)))
-
-    @router.post("/ask/stream", response_class=EventSourceResponse, **asked)
-    async def ask_stream(asked: AskRequest, request: Request) -> AsyncIterator[ServerSentEvent]:
-        """The same as server-sent events: `stage` as things happen (StageRow), then `answer` (AskReply) or `error` (Problem)."""
-        async for event, row in _stages(service, lanes, asked, client_of(request)):
-            yield ServerSentEvent(event=event, data=row)
-
     @router.get(
-        "/papers/{identifier:path}", response_model=PaperReply, **(asked | _with_404(asked))
+        "/papers/{identifier:path}", response_model=PaperReply, responses=_problems(*_USUAL, 404)
     )
     async def paper(
         identifier: Annotated[
@@ -164,7 +158,21 @@ def _routes(service: Service, lanes: Lanes) -> APIRouter:
         """All that the index knows of one paper."""
         return _json(await lanes.search(service.paper, identifier))
 
-    return router
+
+def _add_answers(router: APIRouter, service: Service, lanes: Lanes) -> None:
+    @router.post("/ask", response_model=AskReply, responses=_problems(*_USUAL))
+    async def ask(asked: AskRequest, request: Request) -> Response:
+        """Answer a question from the papers; every sentence cites one and is checked against it."""
+        return _json(await lanes.answer(service.ask, asked, client_of(request)))
+
+    @router.post("/ask/stream", response_class=EventSourceResponse, responses=_problems(*_USUAL))
+    async def ask_stream(asked: AskRequest, request: Request) -> AsyncIterator[ServerSentEvent]:
+        """The same as server-sent events.
+
+        `stage` as things happen (StageRow), then `answer` (AskReply) or `error` (Problem).
+        """
+        async for event, row in _stages(service, lanes, asked, client_of(request)):
+            yield ServerSentEvent(event=event, data=row)
 
 
 async def _stages(
@@ -210,10 +218,6 @@ def _json(row: Row) -> Response:
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {status: {"description": _REFUSALS[status], "content": content} for status in statuses}
-
-
-def _with_404(asked: dict[str, Any]) -> dict[str, Any]:
-    return {"responses": asked["responses"] | _problems(404)}
 
 
 def _described(found: dict[str, Any], needs_key: bool) -> dict[str, Any]:
