@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from app import cli_llm, cli_research, show
+from app.cli_api import api, mcp
 from app.cli_facilities import facilities
 from app.cli_impact import impact
 from app.cli_index import index_app
@@ -357,6 +358,8 @@ def ask(
 
 
 app.command()(cli_research.research)
+app.command()(api)
+app.command()(mcp)
 
 
 @app.command()

@@ -190,6 +190,36 @@ def latency(
         sys.stdout.write(table(found) + "\n")
 
 
+@app.command("api")
+def api_command(
+    questions: QuestionsOption,
+    index: IndexOption = None,
+    workers: Annotated[str, typer.Option(help="Numbers of server processes to try.")] = "1,2",
+    connections: Annotated[int, typer.Option(help="Requests under way at once.", min=1)] = 8,
+    seconds: Annotated[float, typer.Option(help="How long each is measured.", min=1)] = 20.0,
+    json_output: JsonOption = False,
+) -> None:
+    """Searches a second that `wayfinder api` answers, and their processor time."""
+    from eval.api_load import loads, table
+    from eval.questions import read_questions
+    from indexer.errors import QueryError
+
+    asked = [question.text for question in read_questions(questions)]
+    numbers = [int(number) for number in workers.split(",") if number.strip().isdecimal()]
+    if not numbers or min(numbers) < 1:
+        raise QueryError(f"--workers is {workers!r}: give numbers of processes, such as 1,2.")
+    directory = opened_index(index).path
+    found = []
+    for row in loads(directory, asked, workers=numbers, connections=connections, seconds=seconds):
+        found.append(row)
+        sys.stderr.write(f"{row.name}: {row.per_second:.1f} a second\n")
+    if json_output:
+        for row in found:
+            sys.stdout.write(json.dumps(asdict(row)) + "\n")
+    else:
+        sys.stdout.write(table(found) + "\n")
+
+
 @app.command("map")
 def map_command(
     index: IndexOption = None,

@@ -29,6 +29,10 @@
 | WAYFINDER_MAX_WAIT_SECONDS   | the longest wait for a quota to be reset (default 3600)            |
 | WAYFINDER_KEEP_SNAPSHOTS     | earlier snapshots kept for `index rollback` (default 2)            |
 | WAYFINDER_FEEDBACK           | file that readers' feedback is kept in; empty: none is kept        |
+| WAYFINDER_API_KEYS           | keys that the HTTP API asks for, separated by commas; none: open   |
+| WAYFINDER_API_CALLS_PER_MINUTE | calls that one client of it may make (default 600; 0: no limit)  |
+| WAYFINDER_API_ANSWERS_PER_MINUTE | answers that one client of it may ask for (default 30; 0: no limit) |
+| WAYFINDER_API_HOSTS          | host names that it answers to, separated by commas; none: any      |
 | ADS_API_TOKEN, ADS_DEV_KEY   | token for `ads:` sources (else ~/.ads/dev_key)                     |
 | WAYFINDER_SLACK_BOT_TOKEN    | the Slack bot's token, xoxb-... (else SLACK_BOT_TOKEN)             |
 | WAYFINDER_SLACK_APP_TOKEN    | its app-level token, xapp-..., for Socket Mode (else SLACK_APP_TOKEN) |
@@ -65,6 +69,9 @@ DEFAULT_SLACK_URL = "https://slack.com/api/"
 DEFAULT_SLACK_KEEP_DAYS = 7
 DEFAULT_SLACK_USER_PER_MINUTE = 6
 DEFAULT_SLACK_CHANNEL_PER_MINUTE = 20
+DEFAULT_API_CALLS_PER_MINUTE = 600
+DEFAULT_API_ANSWERS_PER_MINUTE = 30
+FEWEST_KEY_CHARACTERS = 16
 
 
 class Secret(str):
@@ -98,6 +105,16 @@ class LLMConfig:
     def enabled(self) -> bool:
         """Whether an answer can be synthesised at all."""
         return bool(self.api_key or self.base_url)
+
+
+@dataclass(frozen=True)
+class ApiConfig:
+    """Who may use the HTTP API and how often; a limit of None is no limit."""
+
+    keys: tuple[Secret, ...] = ()  # none: it is open
+    calls_per_minute: int | None = DEFAULT_API_CALLS_PER_MINUTE
+    answers_per_minute: int | None = DEFAULT_API_ANSWERS_PER_MINUTE
+    hosts: tuple[str, ...] = ()  # names in requests that are answered; none: any
 
 
 def cache_dir() -> Path:
@@ -194,6 +211,40 @@ def llm_config() -> LLMConfig:
         day_usd=_day_usd(price_in),
         day_file=kept / "spent.json",
     )
+
+
+def api_config() -> ApiConfig:
+    """Who may use the HTTP API, and how often.
+
+    Raises:
+        QueryError: a key is too short to be a secret, or a limit is not a whole number.
+    """
+    keys = _listed("WAYFINDER_API_KEYS")
+    if any(len(key) < FEWEST_KEY_CHARACTERS or not key.isascii() for key in keys):
+        raise QueryError(
+            f"WAYFINDER_API_KEYS holds a key that is not {FEWEST_KEY_CHARACTERS} or more plain characters: "
+            "make one with `openssl rand -hex 24`."
+        )
+    return ApiConfig(
+        keys=tuple(map(Secret, keys)),
+        calls_per_minute=_limit("WAYFINDER_API_CALLS_PER_MINUTE", DEFAULT_API_CALLS_PER_MINUTE),
+        answers_per_minute=_limit(
+            "WAYFINDER_API_ANSWERS_PER_MINUTE", DEFAULT_API_ANSWERS_PER_MINUTE
+        ),
+        hosts=tuple(name.lower() for name in _listed("WAYFINDER_API_HOSTS")),
+    )
+
+
+def _listed(name: str) -> tuple[str, ...]:
+    return tuple(filter(None, map(str.strip, os.environ.get(name, "").split(","))))
+
+
+def _limit(name: str, default: int) -> int | None:
+    """A whole number, None for 0, which is no limit."""
+    value = os.environ.get(name) or str(default)
+    if not value.isdecimal():
+        raise QueryError(f"{name} is {value!r}: give a whole number, 0 for no limit.")
+    return int(value) or None
 
 
 def _prices() -> tuple[float | None, float | None]:

@@ -80,6 +80,21 @@ def impact_row(index: Index, found: Impact) -> Row:
     }  # fmt: skip
 
 
+def without_papers(row: Row) -> Row:
+    """An impact's row without the lists of identifiers, of which the numbers stay."""
+    return {name: _pruned(value) for name, value in row.items() if not _lists_papers(name)}
+
+
+def _lists_papers(name: str) -> bool:
+    return name == "ids" or name.endswith("_ids")
+
+
+def _pruned(value: Any) -> Any:
+    if isinstance(value, dict):
+        return without_papers(value)
+    return [_pruned(item) for item in value] if isinstance(value, list) else value
+
+
 def top_rows(index: Index, found: Impact) -> list[Row]:
     """The most cited papers."""
     papers = [index.papers[row] for row in found.top]

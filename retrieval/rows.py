@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from indexer.records import Paper
+from indexer.store import Index
 from retrieval.basis import basis
+from retrieval.followup import context_of
 from retrieval.passages import ReadPaper
 from retrieval.records import Answer, Hit, SearchResult, Sentence
 from retrieval.understood import Understood
+
+if TYPE_CHECKING:
+    from retrieval.writing import AnswerEvent
 
 Row = dict[str, Any]
 
 
 def hit_row(hit: Hit) -> Row:
     """One search row: rank, score and its parts, identifiers and bibliographic facts."""
-    paper = hit.paper
     return {
         "rank": hit.rank,
         "plain_rank": hit.plain_rank,
         "score": round(hit.score, 6),
+        **_facts(hit.paper),
+        "parts": {name: round(value, 6) for name, value in asdict(hit.parts).items()},
+    }
+
+
+def _facts(paper: Paper) -> Row:
+    """Identifiers and bibliographic facts, wherever a paper is shown."""
+    return {
         "bibcode": paper.bibcode,
         "arxiv_id": paper.arxiv_id,
         "doi": paper.doi,
@@ -30,8 +44,70 @@ def hit_row(hit: Hit) -> Row:
         "journal": paper.journal,
         "ads_url": paper.ads_url,
         "arxiv_url": paper.arxiv_url,
-        "parts": {name: round(value, 6) for name, value in asdict(hit.parts).items()},
     }
+
+
+def paper_row(index: Index, row: int) -> Row:
+    """All that the index knows of one paper; `used` and `mentioned` are None where nobody looked."""
+    paper = index.papers[row]
+    named = index.uses.facilities.of(row) if index.uses is not None else None
+    methods = index.uses.methods.of(row) if index.uses is not None else None
+    return {
+        **_facts(paper),
+        "abstract": paper.plain_abstract,
+        "date": paper.date,
+        "doctype": paper.doctype,
+        "keywords": list(paper.keywords),
+        "categories": list(paper.categories),
+        "references": list(paper.references),
+        "aliases": list(paper.aliases),
+        "used": _of_status(named, used=True),
+        "mentioned": _of_status(named, used=False),
+        "methods": _of_status(methods, used=True),
+        "snapshot": index.manifest.snapshot,
+        "as_of": index.manifest.as_of,
+    }
+
+
+def _of_status(named: list[tuple[str, bool]] | None, *, used: bool) -> list[str] | None:
+    return None if named is None else [name for name, is_used in named if is_used == used]
+
+
+def result_row(result: SearchResult, *, abstracts: bool = False) -> Row:
+    """A whole search as one object: its hits in order, what was understood, what was not done."""
+    return {
+        "query": result.query,
+        "hits": [
+            {**hit_row(hit), **({"abstract": hit.paper.plain_abstract} if abstracts else {})}
+            for hit in result.hits
+        ],
+        "displaced": [hit_row(hit) for hit in result.displaced],
+        "understood": [understood_row(item) for item in result.understood],
+        "coverage": coverage_row(result),
+        "degraded": list(result.degraded),
+        "n_candidates": result.n_candidates,
+        "n_papers": result.n_papers,
+        "seconds": _seconds(result.seconds),
+        "snapshot": result.snapshot,
+        "as_of": result.as_of,
+    }
+
+
+def event_row(event: AnswerEvent) -> Row:
+    """What just happened to an answer in the making: its stage, and what came with it."""
+    row: Row = {"stage": event.stage}
+    if event.search is not None:
+        row["papers"] = [{"n": n, **hit_row(hit)} for n, hit in enumerate(event.search.hits, 1)]
+        row["n_candidates"] = event.search.n_candidates
+    if event.sentence is not None:
+        row["sentence"] = sentence_row(event.sentence)
+    if event.words:
+        row["words"] = event.words  # of the sentence being written, not yet checked
+    return row
+
+
+def _seconds(stages: Mapping[str, float]) -> Row:
+    return {stage: round(seconds, 4) for stage, seconds in stages.items()}
 
 
 def full_text_row(hit: Hit) -> Row | None:
@@ -100,7 +176,8 @@ def answer_row(answer: Answer) -> Row:
         "coverage": coverage_row(answer.search),
         "degraded": list(answer.degraded),
         "usage": asdict(answer.usage),
-        "seconds": {stage: round(seconds, 4) for stage, seconds in answer.seconds.items()},
+        "seconds": _seconds(answer.seconds),
+        "thread": asdict(context_of(answer)),
         "snapshot": answer.search.snapshot,
         "as_of": answer.search.as_of,
     }
