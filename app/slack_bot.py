@@ -396,8 +396,10 @@ def socket_error(error: Exception) -> WayfinderError:
 
 def bolt_app(bot: Bot) -> App:
     """Bolt's app with the bot's listeners; it checks signatures and their age."""
-    quiet = logging.getLogger("wayfinder.slack.bolt")  # its INFO holds whole requests
-    quiet.setLevel(max(logging.WARNING, log.getEffectiveLevel()))
+    quiet = logging.getLogger(
+        "wayfinder.slack.bolt"
+    )  # its INFO holds whole requests, its warnings whole bodies
+    quiet.setLevel(max(logging.ERROR, log.getEffectiveLevel()))
     try:
         app = App(
             client=bot.client,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import threading
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.slack_blocks import button, fixed, link, messages, quote, section, words
+from app.slack_render import SIMILAR
 from app.slack_state import SlackState
 from app.slack_text import Wish, asks, escaped, plain, wish
 from app.slack_turns import Turns
@@ -139,3 +141,18 @@ def test_the_bots_file_is_its_owners_and_names_what_is_wrong_with_it(tmp_path) -
     with pytest.raises(StorageError, match="WAYFINDER_SLACK_STATE"):
         SlackState(broken, keep_days=1).claim("x")
     assert broken.read_bytes() == b"no database at all" * 100
+
+
+def test_the_manifest_of_the_readme_asks_for_what_the_bot_listens_to() -> None:
+    import yaml
+
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    manifest = yaml.safe_load(readme.split("```yaml\n")[1].split("```")[0])
+    features, settings_ = manifest["features"], manifest["settings"]
+    assert [command["command"] for command in features["slash_commands"]] == ["/wayfinder"]
+    assert [shortcut["callback_id"] for shortcut in features["shortcuts"]] == [SIMILAR]
+    events = settings_["event_subscriptions"]["bot_events"]
+    assert {name.split(".")[0] for name in events} == {"app_mention", "link_shared", "message"}
+    assert settings_["interactivity"]["is_enabled"] and settings_["socket_mode_enabled"]
+    scopes = set(manifest["oauth_config"]["scopes"]["bot"])
+    assert {"chat:write", "commands", "links:write", "app_mentions:read", "im:history"} <= scopes
