@@ -42,29 +42,37 @@ class _Asked(BaseModel):
 
 
 class _Dated(_Asked):
-    since: Year | None = Field(None, description="Only papers of this year or later.")
-    until: Year | None = Field(None, description="Only papers of this year or earlier.")
+    since: Year | None = Field(default=None, description="Only papers of this year or later.")
+    until: Year | None = Field(default=None, description="Only papers of this year or earlier.")
 
 
 class _Filtered(_Dated):
     min_citations: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = Field(
-        None, description="Only papers known to have this many citations."
+        default=None, description="Only papers known to have this many citations."
     )
-    author: Name | None = Field(None, description='Only papers by this author: "Riess, A".')
-    facility: Name | None = Field(None, description='Only papers that name this facility: "JWST".')
-    among: Identifiers | None = Field(None, description="Only these papers.")
+    author: Name | None = Field(default=None, description='Only papers by this author: "Riess, A".')
+    facility: Name | None = Field(
+        default=None, description='Only papers that name this facility: "JWST".'
+    )
+    among: Identifiers | None = Field(default=None, description="Only these papers.")
 
 
 class _Ranked(_Filtered):
-    recency: Weight = Field(0.0, description="Weight of recency.")
-    impact: Weight = Field(0.0, description="Weight of citations among papers of the same year.")
-    keyword_weight: Weight | None = Field(None, description="Words against meaning.")
-    plain: bool = Field(False, description="Understand nothing in the question.")
-    ignore: Annotated[list[Annotated[str, Field(max_length=500)]], Field(max_length=50)] = Field(
-        [], description="Keys of understood things to take away."
+    recency: Weight = Field(default=0.0, description="Weight of recency.")
+    impact: Weight = Field(
+        default=0.0, description="Weight of citations among papers of the same year."
     )
-    hyde: bool = Field(False, description="Also search for abstracts that a model imagines.")
-    rerank: bool | None = Field(None, description="Default: where a reranker is configured.")
+    keyword_weight: Weight | None = Field(default=None, description="Words against meaning.")
+    plain: bool = Field(default=False, description="Understand nothing in the question.")
+    ignore: Annotated[list[Annotated[str, Field(max_length=500)]], Field(max_length=50)] = Field(
+        default=[], description="Keys of understood things to take away."
+    )
+    hyde: bool = Field(
+        default=False, description="Also search for abstracts that a model imagines."
+    )
+    rerank: bool | None = Field(
+        default=None, description="Default: where a reranker is configured."
+    )
 
     def ranking(self, **others: Any) -> SearchSettings:
         """The search's settings; `others` are further ones by their own names."""
@@ -90,17 +98,19 @@ class SearchRequest(_Ranked):
     """A search in plain words."""
 
     query: Text = Field(description="What you are looking for, in plain words.")
-    k: NPapers = Field(10, description="How many papers.")
-    mode: Mode = Field("hybrid", description="Words and meaning, meaning alone, words alone.")
+    k: NPapers = Field(default=10, description="How many papers.")
+    mode: Mode = Field(
+        default="hybrid", description="Words and meaning, meaning alone, words alone."
+    )
     preset: Preset = "wayfinder"
     half_life: Annotated[float, Field(ge=0.1, le=100, allow_inf_nan=False)] = Field(
-        5.0, description="Years after which recency has halved."
+        default=5.0, description="Years after which recency has halved."
     )
     hyde_abstracts: Annotated[int, Field(ge=1, le=MAX_HYDE_ABSTRACTS)] = 1
     hyde_weight: Weight = 0.5
-    diversity: Weight = Field(0.0, description="Prefer papers unlike those before them.")
+    diversity: Weight = Field(default=0.0, description="Prefer papers unlike those before them.")
     reviews_first: bool = False
-    abstracts: bool = Field(False, description="Give each paper's abstract too.")
+    abstracts: bool = Field(default=False, description="Give each paper's abstract too.")
 
     def settings(self) -> SearchSettings:
         """What the core searches with."""
@@ -132,20 +142,24 @@ class AskRequest(_Ranked):
 
     question: Text = Field(description="A question in plain words.")
     after: Thread | None = Field(
-        None, description="The question goes on from this: `thread` of an earlier reply."
+        default=None, description="The question goes on from this: `thread` of an earlier reply."
     )
-    type: QuestionType | None = Field(None, description="Kind of question. Default: found out.")
-    statement: Text | None = Field(None, description="The statement that a verdict is on.")
+    type: QuestionType | None = Field(
+        default=None, description="Kind of question. Default: found out."
+    )
+    statement: Text | None = Field(default=None, description="The statement that a verdict is on.")
     style: Style = "standard"
     audience: Audience = "astronomer"
     language: Annotated[str, Field(min_length=1, max_length=MAX_LANGUAGE_CHARACTERS)] = "English"
     papers: Annotated[int, Field(ge=1, le=MOST_READ)] = Field(
-        8, description="How many papers are read."
+        default=8, description="How many papers are read."
     )
-    balance: bool = Field(True, description="Near-duplicates make room for other papers.")
-    repair: bool = Field(True, description="Have failed sentences written once more.")
-    drop_unsupported: bool = Field(False, description="Leave out sentences that fail checks.")
-    offline: bool = Field(False, description="No language model: quote the papers.")
+    balance: bool = Field(default=True, description="Near-duplicates make room for other papers.")
+    repair: bool = Field(default=True, description="Have failed sentences written once more.")
+    drop_unsupported: bool = Field(
+        default=False, description="Leave out sentences that fail checks."
+    )
+    offline: bool = Field(default=False, description="No language model: quote the papers.")
 
     def wording(self) -> AnswerStyle:
         """Length, reader and language."""
@@ -156,17 +170,17 @@ class SimilarRequest(_Dated):
     """Papers like given ones, like a text, or like both."""
 
     papers: Annotated[list[Identifier], Field(max_length=MOST_PAPERS)] = Field(
-        [], description="Papers of the index."
+        default=[], description="Papers of the index."
     )
     text: Annotated[str, Field(max_length=MOST_CHARACTERS)] = Field(
-        "", description="An abstract or a draft; what it cites by identifier is left out."
+        default="", description="An abstract or a draft; what it cites by identifier is left out."
     )
-    by: Likeness = Field("meaning", description="What is compared.")
-    k: NPapers = Field(10, description="How many papers.")
+    by: Likeness = Field(default="meaning", description="What is compared.")
+    k: NPapers = Field(default=10, description="How many papers.")
     min_citations: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
     diversity: Weight = 0.0
     reviews_first: bool = False
-    abstracts: bool = Field(False, description="Give each paper's abstract too.")
+    abstracts: bool = Field(default=False, description="Give each paper's abstract too.")
 
     def settings(self) -> SearchSettings:
         """What the core searches with."""
@@ -188,10 +202,10 @@ class ImpactRequest(_Dated):
     )
     kind: Kind = "facility"
     query: Annotated[str, Field(max_length=1000)] = Field(
-        "", description="Only papers whose title or abstract holds all these words."
+        default="", description="Only papers whose title or abstract holds all these words."
     )
-    papers: Identifiers | None = Field(None, description="Only these papers.")
-    identifiers: bool = Field(True, description="List the papers behind each number.")
+    papers: Identifiers | None = Field(default=None, description="Only these papers.")
+    identifiers: bool = Field(default=True, description="List the papers behind each number.")
 
     def scope(self) -> Scope:
         """The papers that are looked at."""

@@ -46,7 +46,7 @@ OWNERS = {
     },
     "fastapi": {"app/api.py"},
     "starlette": {"app/api.py", "app/api_guard.py"},
-    "uvicorn": {"app/cli_api.py"},
+    "uvicorn": {"app/cli_api.py", "app/slack_http.py"},
     "mcp": {"app/mcp_server.py"},
     "langchain_openai": {"retrieval/llm.py", "indexer/encoder.py"},
     "sentence_transformers": {"indexer/encoder.py", "retrieval/rerank.py", "eval/bench.py"},
@@ -71,7 +71,6 @@ OWNERS = {
         "app/slack_digest.py",
         "app/slack_post.py",
     },
-    "uvicorn": {"app/slack_http.py"},
     "openTSNE": {"indexer/layout.py"},
     "sklearn": {"indexer/clusters.py", "eval/landscape.py"},
 }
