@@ -28,6 +28,7 @@
 | WAYFINDER_ARXIV_URL          | OAI-PMH address of arXiv or a mirror                               |
 | WAYFINDER_MAX_WAIT_SECONDS   | the longest wait for a quota to be reset (default 3600)            |
 | WAYFINDER_KEEP_SNAPSHOTS     | earlier snapshots kept for `index rollback` (default 2)            |
+| WAYFINDER_FEEDBACK           | file that readers' feedback is kept in; empty: none is kept        |
 | ADS_API_TOKEN, ADS_DEV_KEY   | token for `ads:` sources (else ~/.ads/dev_key)                     |
 """
 
@@ -95,6 +96,12 @@ def cache_dir() -> Path:
 def index_dir() -> Path | None:
     """The index named by WAYFINDER_INDEX, if any."""
     named = os.environ.get("WAYFINDER_INDEX")
+    return Path(named) if named else None
+
+
+def feedback_file() -> Path | None:
+    """The file that readers' feedback is kept in, or None: none is kept."""
+    named = os.environ.get("WAYFINDER_FEEDBACK")
     return Path(named) if named else None
 
 
