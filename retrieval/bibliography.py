@@ -53,7 +53,7 @@ def citation_key(paper: Paper) -> str:
 
 def bibtex(papers: Iterable[Paper]) -> str:
     """The papers as BibTeX; one that is given twice stands once."""
-    entries = {}
+    entries: dict[str, str] = {}
     for paper in papers:
         key = citation_key(paper)
         if key not in entries:
@@ -65,7 +65,7 @@ def bibtex(papers: Iterable[Paper]) -> str:
 
 def ris(papers: Iterable[Paper]) -> str:
     """The papers as RIS; one that is given twice stands once. The tags are those of Zotero, EndNote and ADS."""
-    records = {}
+    records: dict[str, str] = {}
     for paper in papers:
         lines = [f"{tag}  - {_CONTROL.sub(' ', value)}\r\n" for tag, value in _ris_tags(paper)]
         records.setdefault(citation_key(paper), "".join([*lines, "ER  - \r\n"]))
