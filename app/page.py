@@ -29,19 +29,14 @@ def main() -> None:
     def landscape() -> None:
         _map(impact)
 
-    ask = st.Page("page_ask.py", title="Ask", default=True)
-
-    def library() -> None:
-        _library(ask)
-
     page = st.navigation(
         [
-            ask,
+            st.Page("page_ask.py", title="Ask", default=True),
             st.Page("page_research.py", title="Deep research", url_path="research"),
             st.Page(landscape, title="Map", url_path="map"),
             impact,
             st.Page(_similar, title="Similar", url_path="similar"),
-            st.Page(library, title="Library", url_path="library"),
+            st.Page(_library, title="Library", url_path="library"),
             st.Page(_about, title="About this index", url_path="about"),
         ],
         position="top",
@@ -72,10 +67,10 @@ def _similar() -> None:
     page_similar.draw(open_index())
 
 
-def _library(ask: object) -> None:
+def _library() -> None:
     from app import page_library
 
-    page_library.draw(open_index(), ask_page=ask)
+    page_library.draw(open_index())
 
 
 def _about() -> None:

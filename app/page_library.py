@@ -5,8 +5,6 @@ Nothing of it is stored on the host: it lives in the memory of the visit.
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
@@ -17,6 +15,7 @@ from indexer.records import Paper
 from indexer.store import Index
 from retrieval.fields import identifiers_in
 
+ASK_PAGE = "page_ask.py"  # as app/page.py names it
 LISTED = 500  # papers shown in the table; the files have all
 MOST_PASTED = 50_000  # characters
 _KEPT = (
@@ -25,8 +24,8 @@ _KEPT = (
 )
 
 
-def draw(index: Index, *, ask_page: Any = None) -> None:
-    """Draw the page for an index; `ask_page` (an st.Page) is where a question to the library is answered."""
+def draw(index: Index) -> None:
+    """Draw the page for an index; a question to the library is answered on the page that asks."""
     library = library_parts.visitors_library()
     st.caption(_KEPT)
     _added(index, empty=not library)
@@ -39,7 +38,7 @@ def draw(index: Index, *, ask_page: Any = None) -> None:
     if lacking:
         st.caption(f"{lacking:,} of them {'is' if lacking == 1 else 'are'} not in this index: listed and in the files, but no question can read them.")  # fmt: skip
     if among:
-        _asked(ask_page, len(among))
+        _asked(len(among))
     with st.container(horizontal=True):
         library_parts.paper_files(lambda: library.papers(index), "library", "library")
         st.button("Empty the library", on_click=library.entries.clear)
@@ -80,7 +79,7 @@ def _add_named(index: Index, pasted: str) -> None:
         st.warning("No identifier was found: write a bibcode, an arXiv id or a DOI, such as 2019ApJ...875L...1E or 1906.11238.")  # fmt: skip
 
 
-def _asked(ask_page: Any, n: int) -> None:
+def _asked(n: int) -> None:
     """A question that is answered from these papers alone, on the page that asks."""
     with (
         st.form("library-ask", border=False),
@@ -92,12 +91,12 @@ def _asked(ask_page: Any, n: int) -> None:
         asked = st.form_submit_button(
             f"Ask only {'this paper' if n == 1 else f'these {n:,}'}", type="primary"
         )
-    if asked and question.strip() and ask_page is not None:
+    if asked and question.strip():
         st.session_state[library_parts.ONLY] = True
         st.session_state.pop(f"{library_parts.ONLY}-switch", None)
         st.session_state.thread = None
         st.session_state.question = st.session_state.asked = question.strip()
-        st.switch_page(ask_page)
+        st.switch_page(ASK_PAGE)
     elif asked:
         st.info("Type a question first: a few plain words are enough.")
 

@@ -153,7 +153,9 @@ def test_a_library_is_uploaded_and_asked_alone(address: str, small_index, page) 
     page.locator("input[type=file]").set_input_files(file)
     page.wait_for_selector("text=3 of 3 papers are in this index; 3 were added to your library.")
     page.screenshot(path=ARTIFACTS / "library.png")
-    page.get_by_role("textbox", name="Question to your library").fill("Do jets stop star formation?")
+    page.get_by_role("textbox", name="Question to your library").fill(
+        "Do jets stop star formation?"
+    )
     page.get_by_role("button", name="Ask only these 3").click()
     page.wait_for_selector(".wf-paper")
     shown = page.locator(".wf-paper h3").all_inner_texts()
@@ -164,7 +166,9 @@ def test_a_library_is_uploaded_and_asked_alone(address: str, small_index, page) 
     with page.expect_download() as taken:
         page.get_by_role("button", name="BibTeX").click()
     assert taken.value.suggested_filename == "wayfinder-do-jets-stop-star-formation.bib"
-    keys = [e.key for e in parse_string(Path(taken.value.path()).read_text(encoding="utf-8")).entries]
+    keys = [
+        e.key for e in parse_string(Path(taken.value.path()).read_text(encoding="utf-8")).entries
+    ]
     assert set(keys) <= {citation_key(paper) for paper in mine} and keys
     other = page.context.browser.new_page()
     other.goto(f"{address}/library")
