@@ -16,9 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from bibtexparser import parse_string
-
-from retrieval.bibliography import bibtex, citation_key
 
 CHROMIUM = Path("/usr/bin/chromium")
 ROOT = Path(__file__).resolve().parents[2]
@@ -144,35 +141,6 @@ def test_a_question_is_researched_while_its_reader_watches(address: str, page) -
     page.locator(".wf-cite").first.click()
     assert page.get_by_role("heading", name="What powers fast radio bursts?").count() == 1
     page.screenshot(path=ARTIFACTS / "research.png")
-
-
-def test_a_library_is_uploaded_and_asked_alone(address: str, small_index, page) -> None:
-    page.goto(f"{address}/library")
-    mine = [small_index.papers[row] for row in (0, 2, 6)]
-    file = {"name": "../<b>.bib", "mimeType": "text/plain", "buffer": bibtex(mine).encode()}
-    page.locator("input[type=file]").set_input_files(file)
-    page.wait_for_selector("text=3 of 3 papers are in this index; 3 were added to your library.")
-    page.screenshot(path=ARTIFACTS / "library.png")
-    page.get_by_role("textbox", name="Question to your library").fill(
-        "Do jets stop star formation?"
-    )
-    page.get_by_role("button", name="Ask only these 3").click()
-    page.wait_for_selector(".wf-paper")
-    shown = page.locator(".wf-paper h3").all_inner_texts()
-    assert shown
-    assert all(any(paper.plain_title in title for paper in mine) for title in shown)
-    assert page.get_by_text("Only my library (3 papers)").count() == 1
-    page.get_by_role("button", name="Export").click()
-    with page.expect_download() as taken:
-        page.get_by_role("button", name="BibTeX").click()
-    assert taken.value.suggested_filename == "wayfinder-do-jets-stop-star-formation.bib"
-    keys = [
-        e.key for e in parse_string(Path(taken.value.path()).read_text(encoding="utf-8")).entries
-    ]
-    assert set(keys) <= {citation_key(paper) for paper in mine} and keys
-    other = page.context.browser.new_page()
-    other.goto(f"{address}/library")
-    other.wait_for_selector("text=Your library is empty")
 
 
 def test_two_visitors_do_not_meet(address: str, page) -> None:
