@@ -20,6 +20,9 @@ class Library:
     """Papers in the order in which they were added; of those that an index holds only the identifier is kept."""
 
     entries: dict[str, Paper | None] = field(default_factory=dict)
+    _held: tuple[str, dict[str, int]] | None = (
+        None  # snapshot, and `rows` of it; None after a change
+    )
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -38,20 +41,29 @@ class Library:
                 continue
             known = indexed and bool(paper.identifiers)
             self.entries[paper.id] = None if known else _light(paper)
+        self._held = None
         return len(self.entries) - before, full
 
     def remove(self, ids: Iterable[str]) -> None:
         """Take papers out; what is not in it is passed over."""
         for identifier in ids:
             self.entries.pop(identifier, None)
+        self._held = None
+
+    def clear(self) -> None:
+        """Take all papers out."""
+        self.remove(list(self.entries))
 
     def rows(self, index: Index) -> dict[str, int]:
         """The row of each paper that the index holds, by its identifier here."""
-        ids = list(self.entries)
-        found, missing = index.rows_of(ids)
-        lacking = set(missing)
-        held = [identifier for identifier in ids if identifier not in lacking]
-        return {identifier: int(row) for identifier, row in zip(held, found, strict=True)}
+        if self._held is None or self._held[0] != index.manifest.snapshot:
+            ids = list(self.entries)
+            found, missing = index.rows_of(ids)
+            lacking = set(missing)
+            held = [identifier for identifier in ids if identifier not in lacking]
+            rows = {identifier: int(row) for identifier, row in zip(held, found, strict=True)}
+            self._held = (index.manifest.snapshot, rows)
+        return self._held[1]
 
     def papers(self, index: Index, most: int | None = None) -> list[Paper]:
         """Its papers, the first `most` or all, those that the index lacks as they were given."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 
 import streamlit as st
 
@@ -17,6 +18,7 @@ from retrieval.ads_link import MOST_OF_A_LINK, ads_papers_urls
 from retrieval.answer_files import answer_html, answer_json, answer_markdown, file_name
 from retrieval.bibliography import bibtex, papers_csv, ris
 from retrieval.paper_sets import MOST_ENTRIES, library_of
+from retrieval.paper_sets import Library as FileOfPapers
 from retrieval.records import Answer, Hit, SearchSettings
 
 MOST_MEGABYTES = 30  # of a BibTeX file
@@ -51,6 +53,12 @@ def add_papers(papers: Sequence[Paper], *, indexed: bool = True) -> None:
     st.toast(f"{said}." if not full else f"{said}; {full:,} found no room: it holds at most {MOST_PAPERS:,} papers.")  # fmt: skip
 
 
+def emptied() -> None:
+    """Take all papers out of the library."""
+    visitors_library().clear()
+    st.session_state.pop("library-told", None)
+
+
 def narrowed(index: Index, settings: SearchSettings) -> SearchSettings:
     """The settings, held to the library where its visitor wants that; the choice is drawn where there is a library."""
     among = visitors_library().among(index)
@@ -83,50 +91,53 @@ def file_taken(index: Index, key: str) -> None:
         _tell(told)
 
 
-def _taken(index: Index, size: int, content: Callable[[], bytes]) -> Sequence[str]:
-    """What became of a file; one that is too large is not looked into."""
+class Told(NamedTuple):
+    """What became of a file: in a sentence, and the titles that the index lacks."""
+
+    text: str
+    missing: Sequence[str] = ()
+    failed: bool = False  # nothing was read
+
+
+def _taken(index: Index, size: int, content: Callable[[], bytes]) -> Told:
+    """Add the papers of a file; one that is too large is not looked into."""
     if size > MOST_MEGABYTES * 1_000_000:
-        return [f"This file has {size / 1e6:,.0f} MB and was not read: at most {MOST_MEGABYTES} MB. Export fewer papers, or leave out the abstracts."]  # fmt: skip
-    return _read(index, content())
-
-
-def _read(index: Index, data: bytes) -> list[str]:
-    """Add the papers of a file; return what became of its entries, then the titles that the index lacks."""
+        return Told(
+            f"This file has {size / 1e6:,.0f} MB and was not read: at most {MOST_MEGABYTES} MB. "
+            "Export fewer papers, or leave out the abstracts.",
+            failed=True,
+        )
     try:
-        found = library_of(index, data.decode("utf-8-sig", "replace"))
+        found = library_of(index, content().decode("utf-8-sig", "replace"))
     except WayfinderError as error:
-        return [str(error)]
+        return Told(str(error), failed=True)
     library = visitors_library()
     held, full = library.add(index.papers[int(row)] for row in found.rows)
     others, also_full = library.add(found.elsewhere, indexed=False)
+    said = accounted(found, added=held + others, full=full + also_full)
+    return Told(said, found.missing)
+
+
+def accounted(found: FileOfPapers, *, added: int, full: int) -> str:
+    """What became of every entry of a file, in a sentence."""
     n = len(found.rows) + len(found.elsewhere)
-    said = [
-        f"{len(found.rows):,} of {n:,} papers are in this index; {held + others:,} were added to your library"
-    ]
-    said += (
-        [f"{found.repeated:,} entries name a paper that was named before"] if found.repeated else []
-    )
-    said += [f"{found.unread:,} could not be read"] if found.unread else []
-    said += (
-        [f"{found.beyond:,} entries after the first {MOST_ENTRIES:,} were not read"]
-        if found.beyond
-        else []
-    )
-    said += (
-        [f"{full + also_full:,} found no room: a library holds at most {MOST_PAPERS:,}"]
-        if full + also_full
-        else []
-    )
-    return ["; ".join(said) + ".", *found.missing[:_MISSING_LISTED]]
+    parts = (
+        (n, f"{len(found.rows):,} of {n:,} papers are in this index; {added:,} were added to your library"),
+        (found.repeated, f"{found.repeated:,} named before"),
+        (found.unread, f"{found.unread:,} could not be read"),
+        (found.beyond, f"{found.beyond:,} after the first {MOST_ENTRIES:,} entries not read"),
+        (full, f"{full:,} found no room: a library holds at most {MOST_PAPERS:,}"),
+    )  # fmt: skip
+    return "; ".join(text for count, text in parts if count) + "."
 
 
-def _tell(said: Sequence[str]) -> None:
-    st.markdown(literal(said[0]))
-    if len(said) > 1:
-        with st.expander(
-            f"Not in this index ({len(said) - 1:,}{' shown' if len(said) > _MISSING_LISTED else ''})"
-        ):
-            st.html("<ul>" + "".join(f"<li>{escape(title)}</li>" for title in said[1:]) + "</ul>")
+def _tell(told: Told) -> None:
+    (st.warning if told.failed else st.markdown)(literal(told.text))
+    if told.missing:
+        with st.expander(f"Not in this index ({len(told.missing):,})"):
+            listed = "".join(f"<li>{escape(t)}</li>" for t in told.missing[:_MISSING_LISTED])
+            more = len(told.missing) - _MISSING_LISTED
+            st.html(f"<ul>{listed}{f'<li>and {more:,} more</li>' if more > 0 else ''}</ul>")
 
 
 def paper_files(papers: Callable[[], Sequence[Paper]], words: str, key: str) -> None:

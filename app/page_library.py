@@ -41,7 +41,7 @@ def draw(index: Index) -> None:
         _asked(len(among))
     with st.container(horizontal=True):
         library_parts.paper_files(lambda: library.papers(index), "library", "library")
-        st.button("Empty the library", on_click=library.entries.clear)
+        st.button("Empty the library", on_click=library_parts.emptied)
     shown = library.papers(index, LISTED)
     library_parts.ads_links(shown, n)
     _listed(index, shown)
