@@ -34,10 +34,11 @@ def answer_votes(answer: Answer) -> None:
             st.markdown("**The whole answer**")
             _thumbs(f"{name}-answer", partial(feedback.on_answer, answer))
         for number, sentence in enumerate(answer.sentences, 1):
-            with st.container(horizontal=True, vertical_alignment="center"):
+            said, judged = st.columns([7, 1], vertical_alignment="center")
+            said.markdown(literal(sentence.text))
+            with judged:
                 vote = partial(feedback.on_sentence, answer, number)
                 _thumbs(f"{name}-sentence-{number}", vote)
-                st.markdown(literal(sentence.text), width="stretch")
         with st.form(f"{name}-comment", border=False, clear_on_submit=True):
             said = st.text_area(
                 "What is wrong, or missing", key=f"{name}-said", max_chars=MOST_COMMENT, height=80

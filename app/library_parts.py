@@ -74,7 +74,7 @@ def narrowed(index: Index, settings: SearchSettings) -> SearchSettings:
 
 
 def file_taken(index: Index, key: str) -> None:
-    """Offer to read a BibTeX file; add its papers, let the file go, and say what became of every entry."""
+    """Offer to read a BibTeX file; add its papers and let the file go. `file_told` says what became of every entry."""
     n_read: int = st.session_state.setdefault("library-files", 0)
     given = st.file_uploader(
         f"BibTeX file, up to {MOST_MEGABYTES} MB", type=["bib", "bibtex", "txt"], key=f"{key}-{n_read}", max_upload_size=MOST_MEGABYTES,
@@ -87,7 +87,12 @@ def file_taken(index: Index, key: str) -> None:
             n_read + 1
         )  # another box: the file of this one is let go
         st.rerun()
-    if told := st.session_state.get("library-told"):
+
+
+def file_told() -> None:
+    """What became of the file that was read last."""
+    told: Told | None = st.session_state.get("library-told")
+    if told is not None:
         _tell(told)
 
 

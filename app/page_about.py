@@ -15,6 +15,9 @@ from indexer.store import Index
 from indexer.weights import UNKNOWN_CITATIONS, UNKNOWN_YEAR
 
 MOST_FACILITIES = 10
+HEADING = (
+    "font-size: 1.15rem; font-weight: 600; margin: .6rem 0 0; padding: 0;"  # below the page's name
+)
 _PATH_SCHEMES = ("arxiv-snapshot", "astro-ph-kg")
 _HOW = (
     "Your question is taken apart: years, objects, facilities and authors are recognised, shown, and yours to take away.",
@@ -90,18 +93,13 @@ def papers_by_year(index: Index) -> dict[int, int]:
 
 
 def coverage_words(counts: dict[int, int]) -> str:
-    """The years in a sentence: span, fullest year, and from when half of the papers are."""
+    """The years in a sentence: span, fullest year, median."""
     total = sum(counts.values())
     fullest = max(counts, key=lambda year: (counts[year], year))
-    below, half = 0, min(counts)
-    for year in sorted(counts):
-        half = year
-        below += counts[year]
-        if 2 * below >= total:
-            break
+    median = int(np.median(np.repeat(list(counts), list(counts.values()))))
     return (
-        f"{total:,} papers of {min(counts)} to {max(counts)}; most are of {fullest} ({counts[fullest]:,}), "
-        f"half of {half} or before."
+        f"{total:,} paper{'' if total == 1 else 's'} of {min(counts)} to {max(counts)}; most are of {fullest} "
+        f"({counts[fullest]:,}), the median year is {median}."
     )
 
 
@@ -176,4 +174,4 @@ def _writer() -> str:
 
 
 def _heading(text: str) -> None:
-    st.subheader(text, anchor=False)
+    st.html(f'<h2 style="{HEADING}">{escape(text)}</h2>')

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from app import library_parts
+from app.page_about import HEADING
 from app.page_parts import literal
 from indexer.errors import PaperNotFound
 from indexer.records import Paper
@@ -29,14 +30,15 @@ def draw(index: Index) -> None:
     library = library_parts.visitors_library()
     st.caption(_KEPT)
     _added(index, empty=not library)
+    library_parts.file_told()
     if not library:
         st.info("Your library is empty: add a BibTeX file here, papers from the cards of an answer, or a set from the map.")  # fmt: skip
         return
     among = library.among(index)
     n, lacking = len(library), len(library) - len(among)
-    st.subheader(f"{n:,} paper{'' if n == 1 else 's'}", anchor=False)
+    st.html(f'<h2 style="{HEADING}">{n:,} paper{"" if n == 1 else "s"}</h2>')
     if lacking:
-        st.caption(f"{lacking:,} of them {'is' if lacking == 1 else 'are'} not in this index: listed and in the files, but no question can read them.")  # fmt: skip
+        st.caption(f"{lacking:,} of them {'is' if lacking == 1 else 'are'} not in this index: listed and in the files, but no question can read {'it' if lacking == 1 else 'them'}.")  # fmt: skip
     if among:
         _asked(len(among))
     with st.container(horizontal=True):

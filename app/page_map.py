@@ -76,6 +76,7 @@ def _library(index: Index) -> Rows | None:
     """The rows of the visitor's library, which a BibTeX file can be added to here; None without one."""
     with st.expander("Your library on the map"):
         library_parts.file_taken(index, "map-library-file")
+        library_parts.file_told()
     rows = library_parts.visitors_library().row_numbers(index)
     return rows if len(rows) else None
 

@@ -21,15 +21,18 @@ _BY: dict[str, Likeness] = {
 
 def draw(index: Index) -> None:
     """Draw the page for an index."""
+    # Streamlit forgets a box that another page does not show; what was pasted is kept for the visit.
+    for name in ("text", "named"):
+        st.session_state.setdefault(
+            f"similar-{name}-box", st.session_state.get(f"similar-{name}", "")
+        )
     with st.form("similar", border=False):
-        # Streamlit forgets a box that another page does not show; what was pasted is kept for the visit.
         text = st.text_area(
-            "An abstract, a draft or a reference list", value=st.session_state.get("similar-text", ""), height=190,
+            "An abstract, a draft or a reference list", key="similar-text-box", height=190, max_chars=MOST_CHARACTERS,
             placeholder="Paste your abstract: what it cites by identifier counts as known and is not found again",
-            max_chars=MOST_CHARACTERS,
         )  # fmt: skip
         named = st.text_input(
-            "And, or instead, papers", value=st.session_state.get("similar-named", ""), max_chars=4_000,
+            "And, or instead, papers", key="similar-named-box", max_chars=4_000,
             placeholder="2019ApJ...875L...1E, 1906.11238, 10.3847/…",
         )  # fmt: skip
         by, settings = _settings()

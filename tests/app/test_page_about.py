@@ -37,9 +37,9 @@ def test_the_index_is_described_with_its_limits(small_index_dir: Path, small_ind
     test = run_page("page_about", small_index_dir)
     assert not test.exception
     page = shown(test)
-    assert "12 papers of 1871 to 2025; most are of 2025 (5), half of 2023 or before." in page
+    assert "12 papers of 1871 to 2025; most are of 2025 (5), the median year is 2024." in page
     assert small_index.manifest.snapshot in page and "2026-06-30" in page
-    assert "9 of 12; an unknown count is never taken for zero" in page
+    assert "10 of 12; an unknown count is never taken for zero" in page
     assert "papers.jsonl" in page and str(small_index_dir.parent) not in page
     assert "Everything is computed on this host: no question is sent anywhere." in page
     assert "facilities that are known" in page and "JWST (1)" in page
@@ -51,7 +51,7 @@ def test_years_in_words_and_as_a_chart(small_index: Index) -> None:
     counts = papers_by_year(small_index)
     assert sum(counts.values()) == 12 and counts[2025] == 5
     assert [v["papers"] for v in coverage_chart(counts)["data"]["values"]] == list(counts.values())
-    assert coverage_words({2000: 1}) == "1 papers of 2000 to 2000; most are of 2000 (1), half of 2000 or before."  # fmt: skip
+    assert coverage_words({2000: 1}) == "1 paper of 2000 to 2000; most are of 2000 (1), the median year is 2000."  # fmt: skip
 
 
 @pytest.mark.parametrize(
