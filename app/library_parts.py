@@ -39,10 +39,10 @@ def add_control(n: int, hit: Hit) -> None:
     if hit.row < 0:
         return
     if paper in library:
-        st.button(f"✓ Paper {n} is in your library", key=f"library-{paper.id}", type="tertiary", help="Click to take it out.",
+        st.button(f"Paper {n} is in your library", icon=":material/bookmark_added:", key=f"library-{paper.id}", type="tertiary", help="Click to take it out.",
                   on_click=library.remove, args=([paper.id],))  # fmt: skip
     else:
-        st.button(f"＋ Add paper {n} to library", key=f"library-{paper.id}", type="tertiary",
+        st.button(f"Add paper {n} to library", icon=":material/bookmark_add:", key=f"library-{paper.id}", type="tertiary",
                   on_click=add_papers, args=([paper],))  # fmt: skip
 
 

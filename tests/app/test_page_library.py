@@ -151,7 +151,7 @@ def test_cards_fill_the_library_and_questions_are_held_to_it(
     add = next(b for b in test.button if (b.key or "") == "library-2402.00002")
     add.click().run()
     assert list(test.session_state["library"].entries) == ["2402.00002"]
-    assert any(b.label == "✓ Paper 1 is in your library" or "is in your library" in b.label for b in test.button)  # fmt: skip
+    assert any(re.fullmatch(r"Paper \d is in your library", b.label) for b in test.button)
     (only,) = (t for t in test.toggle if t.label == "Only my library (1 paper)")
     only.set_value(True).run()
     answer = test.session_state["answer"]
@@ -175,7 +175,7 @@ def test_votes_are_drawn_only_where_they_are_kept(
     small_index_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     question = "How do jets suppress star formation?"
-    assert len(asked(small_index_dir, monkeypatch, question).get("button_group")) == 1  # the mode
+    assert not list(asked(small_index_dir, monkeypatch, question).feedback)
     path = tmp_path / "votes.jsonl"
     monkeypatch.setenv("WAYFINDER_FEEDBACK", str(path))
     test = asked(small_index_dir, monkeypatch, question)
