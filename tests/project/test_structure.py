@@ -64,7 +64,7 @@ OWNERS = {
     "py3langid": {"retrieval/language.py"},
     "sentencex": {"indexer/sentences.py"},
     "vl_convert": {"app/charts.py"},
-    "pylatexenc": {"indexer/clean.py"},
+    "pylatexenc": {"indexer/clean.py", "retrieval/bibliography.py"},
     "openTSNE": {"indexer/layout.py"},
     "sklearn": {"indexer/clusters.py", "eval/landscape.py"},
 }
