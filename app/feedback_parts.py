@@ -23,8 +23,12 @@ _KEPT = (
 Made = Callable[..., Feedback]  # the vote, from good (True, False, None) and the vote's name
 
 
+@st.fragment
 def answer_votes(answer: Answer) -> None:
-    """Thumbs for the answer and for each of its sentences, and a word on what is wrong."""
+    """Thumbs for the answer and for each of its sentences, and a word on what is wrong.
+
+    A fragment: a vote leaves the page, and this box open, as they are.
+    """
     if not feedback.enabled():
         return
     name = _name(answer)

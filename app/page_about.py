@@ -119,6 +119,7 @@ def coverage_chart(counts: dict[int, int]) -> dict[str, Any]:
             "x": {"field": "from", **across},
             "x2": {"field": "to"},
             "y": {"field": "papers", "type": "quantitative", "title": "papers", "axis": {"tickMinStep": 1}},
+            "y2": {"datum": 0},
             "tooltip": [{"field": "year", "type": "quantitative", "format": "d"}, {"field": "papers", "type": "quantitative"}],
         },
     }  # fmt: skip

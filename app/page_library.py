@@ -124,7 +124,7 @@ def _listed(index: Index, papers: list[Paper]) -> None:
         column_config={
             "ADS": st.column_config.LinkColumn("ADS", display_text="ADS"),
             "year": st.column_config.NumberColumn("year", format="%d"),
-            "title": st.column_config.TextColumn("title", width="large"),
+            "title": st.column_config.TextColumn("title", width="medium"),
         },
     )  # fmt: skip
     if len(library) > LISTED:
