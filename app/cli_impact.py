@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import sys
 from pathlib import Path
@@ -90,13 +88,9 @@ def _write(index: Index, found: list[Impact], *, json_output: bool, csv_output: 
 def as_csv(index: Index, found: list[Impact]) -> str:
     """The impacts as one CSV table."""
     from retrieval.impact_rows import CSV_COLUMNS, csv_rows
+    from retrieval.spreadsheet import csv_text
 
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
-    for one in found:
-        writer.writerows([_safe(cell) for cell in row] for row in csv_rows(index, one))
-    return stream.getvalue()
+    return csv_text(CSV_COLUMNS, (row for one in found for row in csv_rows(index, one)))
 
 
 def page_of(index: Index, found: Impact) -> str:
@@ -126,11 +120,6 @@ def page_of(index: Index, found: Impact) -> str:
     if not found.scope.label:
         lines.append("  Counts are of this index, which is a part of the literature.")
     return "\n".join(lines)
-
-
-def _safe(cell: object) -> object:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@") else cell
 
 
 def _identifiers(path: Path) -> tuple[str, ...]:

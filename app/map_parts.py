@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from typing import Any
 
@@ -12,32 +10,21 @@ import pandas as pd
 import streamlit as st
 
 from app import page_parts
+from app.library import MOST_PAPERS
+from app.library_parts import add_papers
 from app.page_session import keep_set
 from indexer.landscape import Landscape
 from indexer.store import Index
 from indexer.weights import UNKNOWN_CITATIONS
 from retrieval import ask
+from retrieval.bibliography import bibtex
 from retrieval.landscape import gaps, growth, named, spans
 from retrieval.llm import LLM
-from retrieval.paper_sets import Library, Rows, compare
+from retrieval.paper_sets import Rows, compare
 from retrieval.records import SearchFilters, SearchSettings
+from retrieval.spreadsheet import csv_text
 
 LISTED = 100  # papers of a set shown on the page; the files have all
-MISSING_LISTED = 200
-
-
-def library_told(library: Library) -> None:
-    """How much of the reader's library is on the map, and which entries are not."""
-    n, missing = len(library.rows), library.missing
-    unread = f"; {library.unread} could not be read" if library.unread else ""
-    st.write(f"{n:,} of {n + len(missing):,} entries are in this index{unread}.")
-    if missing:
-        st.caption("Not in this index:")
-        st.html(
-            "<ul>" + "".join(f"<li>{page_parts.escape(m)}</li>" for m in missing[:MISSING_LISTED]) + "</ul>"
-        )  # fmt: skip
-        if len(missing) > MISSING_LISTED:
-            st.caption(f"and {len(missing) - MISSING_LISTED:,} more")
 
 
 def paper_card(index: Index, row: int) -> None:
@@ -65,6 +52,7 @@ def paper_set(
         if impact_page is not None and st.button("Impact of these papers", type="primary"):
             keep_set(index, rows)
             st.switch_page(impact_page)
+        st.button("Add to library", on_click=_add, args=(index, rows))
         _exports(index, rows)
     listed, asked, compared = st.tabs(["List", "Ask this set", "Compare"])
     with listed:
@@ -73,6 +61,11 @@ def paper_set(
         _ask(index, rows, llm)
     with compared:
         _compare(index, rows)
+
+
+def _add(index: Index, rows: Rows) -> None:
+    """Add a set to the visitor's library."""
+    add_papers([index.papers[int(row)] for row in rows[: MOST_PAPERS + 1]])
 
 
 def set_rows(index: Index, rows: Rows) -> list[dict[str, str | int | None]]:
@@ -95,12 +88,8 @@ def set_rows(index: Index, rows: Rows) -> list[dict[str, str | int | None]]:
 
 def _exports(index: Index, rows: Rows) -> None:
     def as_csv() -> str:
-        stream = io.StringIO()
         found = set_rows(index, rows)
-        writer = csv.DictWriter(stream, list(found[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(found)
-        return stream.getvalue()
+        return csv_text(list(found[0]), (list(row.values()) for row in found))
 
     def as_json() -> str:
         return "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in set_rows(index, rows))
@@ -108,6 +97,10 @@ def _exports(index: Index, rows: Rows) -> None:
     def as_ids() -> str:
         return "".join(index.papers[int(row)].id + "\n" for row in rows)
 
+    def as_bibtex() -> str:
+        return bibtex(index.papers[int(row)] for row in rows)
+
+    st.download_button("BibTeX", as_bibtex, "papers.bib", "application/x-bibtex", on_click="ignore")
     st.download_button("CSV", as_csv, "papers.csv", "text/csv", on_click="ignore")
     st.download_button("JSON lines", as_json, "papers.jsonl", "application/json", on_click="ignore")
     st.download_button("Identifiers", as_ids, "papers.txt", "text/plain", on_click="ignore")

@@ -14,6 +14,9 @@ from indexer.errors import WayfinderError
 _ANSWERS = "Answers from the astronomical literature, every sentence with its paper."
 _MOTTOS = {
     "map": "The papers of this index, near each other where they are near in meaning.",
+    "similar": "Papers like your abstract, your draft, or papers you name.",
+    "library": "Your own papers: ask only them, and take them away.",
+    "about": "What this index holds, how answers are made and checked, and what becomes of your words.",
     "impact": "What facilities, methods and topics contributed, every number with its papers.",
 }
 
@@ -32,6 +35,9 @@ def main() -> None:
             st.Page("page_research.py", title="Deep research", url_path="research"),
             st.Page(landscape, title="Map", url_path="map"),
             impact,
+            st.Page(_similar, title="Similar", url_path="similar"),
+            st.Page(_library, title="Library", url_path="library"),
+            st.Page(_about, title="About this index", url_path="about"),
         ],
         position="top",
     )
@@ -53,6 +59,24 @@ def _impact() -> None:
     from app import page_impact
 
     page_impact.draw(open_index())
+
+
+def _similar() -> None:
+    from app import page_similar
+
+    page_similar.draw(open_index())
+
+
+def _library() -> None:
+    from app import page_library
+
+    page_library.draw(open_index())
+
+
+def _about() -> None:
+    from app import page_about
+
+    page_about.draw(open_index())
 
 
 if __name__ == "__main__":

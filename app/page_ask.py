@@ -9,14 +9,14 @@ from dataclasses import replace
 
 import streamlit as st
 
-from app import page_files, page_parts, page_wording
+from app import feedback_parts, library_parts, page_files, page_parts, page_wording
 from app.examples import examples_for
 from app.page_session import open_index, visitors_llm
 from indexer import config
 from indexer.store import Index
 from retrieval import ask
 from retrieval.followup import Context, belongs, context_of, made_whole
-from retrieval.records import Answer, Checking, SearchSettings
+from retrieval.records import Answer, Checking, Hit, SearchSettings
 from retrieval.writing import AnswerEvent
 
 
@@ -39,6 +39,7 @@ def main() -> None:
     asking = page_wording.Asking(kind, offline, n_papers, style, drop)
     question = _question(index)
     page_files.take()
+    settings = library_parts.narrowed(index, settings)
     if question:
         _answer(index, question, settings, asking)
 
@@ -114,12 +115,21 @@ def _answer(
     page_parts.statement(question, answer)
     page_parts.answer(answer)
     page_parts.moved(answer.search)
-    page_parts.papers(answer)
+    library_parts.answer_files(answer)
+    feedback_parts.answer_votes(answer)
+    page_parts.papers(answer, tools=lambda n, hit: _tools(answer, n, hit))
     page_parts.set_aside(answer)
     if not answer.refused:
         with st.form("further", border=False, clear_on_submit=True):
             st.text_input("Ask further", key="further", placeholder="And at high redshift?")
             st.form_submit_button("Ask further", on_click=_follow, args=(answer, asking.offline))
+
+
+def _tools(answer: Answer, n: int, hit: Hit) -> None:
+    """What is offered for a paper: to keep it, to judge it."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        library_parts.add_control(n, hit)
+        feedback_parts.paper_vote(answer, n, hit)
 
 
 def _thread(question: str) -> Context | None:

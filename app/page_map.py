@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from app import map_parts, page_parts
+from app import library_parts, map_parts, page_parts
 from app.map_data import pack
 from indexer.build import map_index
 from indexer.errors import WayfinderError
@@ -17,7 +17,7 @@ from indexer.landscape import Landscape
 from indexer.store import Index
 from retrieval.landscape import gaps, opened_landscape, rows_inside
 from retrieval.llm import LLM
-from retrieval.paper_sets import Library, Rows, library_of
+from retrieval.paper_sets import Rows
 from retrieval.records import Answer
 
 ASSETS = Path(__file__).with_name("map")
@@ -72,25 +72,18 @@ def _whole(index: Index, landscape: Landscape, llm: LLM | None, impact_page: Any
     map_parts.clusters_table(index, landscape)
 
 
-def _library(index: Index) -> Library | None:
-    """The reader's BibTeX library, kept for this visitor; what is not in the index is told."""
+def _library(index: Index) -> Rows | None:
+    """The rows of the visitor's library, which a BibTeX file can be added to here; None without one."""
     with st.expander("Your library on the map"):
-        given = st.file_uploader("BibTeX file", type=["bib"], key="map-library-file")
-        if given is None:
-            return None
-        try:
-            text = given.getvalue().decode("utf-8-sig", "replace")
-            library = library_of(index, text)
-        except WayfinderError as error:
-            st.error(page_parts.literal(str(error)))
-            return None
-        map_parts.library_told(library)
-    return library
+        library_parts.file_taken(index, "map-library-file")
+        library_parts.file_told()
+    rows = library_parts.visitors_library().row_numbers(index)
+    return rows if len(rows) else None
 
 
 @st.fragment
 def _drawn(
-    index: Index, landscape: Landscape, library: Library | None, llm: LLM | None, impact_page: Any
+    index: Index, landscape: Landscape, library: Rows | None, llm: LLM | None, impact_page: Any
 ) -> None:
     """The map, its marks and the set taken from it: what runs again at each lasso."""
     with st.container(horizontal=True):
@@ -139,8 +132,8 @@ def _answer_marks(index: Index, answer: Answer) -> list[dict[str, Any]]:
     ]
 
 
-def _library_marks(library: Library) -> list[dict[str, Any]]:
-    return [{"row": int(row), "label": "", "kind": "library"} for row in library.rows[:MOST_MARKS]]
+def _library_marks(library: Rows) -> list[dict[str, Any]]:
+    return [{"row": int(row), "label": "", "kind": "library"} for row in library[:MOST_MARKS]]
 
 
 def _gap_rings(index: Index, landscape: Landscape) -> list[dict[str, Any]]:

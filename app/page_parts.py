@@ -6,7 +6,7 @@ import hashlib
 import html
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import groupby
@@ -73,6 +73,7 @@ _STYLE = """
 """
 
 SECONDS_BETWEEN_WORDS = 0.1
+Tools = Callable[[int, Hit], None]  # draws what a page offers for the paper with that number
 _CHIP = {"narrows": "only {}", "boosts": "prefer {}", "first": "first {}"}
 _MODES: dict[Mode, str] = {"hybrid": "Both", "dense": "Meaning", "lexical": "Words"}
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+.!|~$<>:^=&-])")
@@ -426,16 +427,21 @@ def _move(hit: Hit, rank: int | None) -> str:
     return f"<li>{escape(hit.paper.plain_title)} <small>was {hit.plain_rank}, {now} · {why}</small></li>"
 
 
-def papers(answer: Answer) -> None:
+def papers(answer: Answer, *, tools: Tools | None = None) -> None:
     """A card per paper, in the answer's order, with what is quoted from it."""
     heading = "Nearest papers" if answer.refused else "Papers"
-    paper_cards(heading, answer.papers, answer.sentences, answer.search.settings)
+    paper_cards(heading, answer.papers, answer.sentences, answer.search.settings, tools=tools)
 
 
 def paper_cards(
-    heading: str, hits: Sequence[Hit], sentences: Sequence[Sentence], settings: SearchSettings
+    heading: str,
+    hits: Sequence[Hit],
+    sentences: Sequence[Sentence],
+    settings: SearchSettings,
+    *,
+    tools: Tools | None = None,
 ) -> None:
-    """A card per paper with what `sentences` quote from it; hit i is cited as i + 1."""
+    """A card per paper with what `sentences` quote from it; hit i is cited as i + 1. `tools` draws below each card."""
     if not hits:
         return
     st.subheader(heading, anchor=False)
@@ -453,6 +459,8 @@ def paper_cards(
             if passages_of(hit.paper):
                 with st.expander("What was read of its full text"):
                     st.html("".join(map(_passage, passages_of(hit.paper))))
+            if tools is not None:
+                tools(n, hit)
 
 
 def _passage(passage: Passage) -> str:

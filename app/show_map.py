@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import html
-import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +14,7 @@ from indexer.errors import QueryError, StorageError
 from indexer.landscape import Landscape
 from indexer.store import Index
 from retrieval.landscape import CLUSTER_COLOURS, named, opened_landscape
+from retrieval.spreadsheet import csv_text
 
 Row = dict[str, Any]
 FORMATS = (".csv", ".json", ".jsonl", ".parquet", ".svg")
@@ -97,11 +96,7 @@ def export_text(index: Index, suffix: str) -> str:
         return json.dumps(rows, ensure_ascii=False, indent=0) + "\n"
     if suffix == ".jsonl":
         return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, list(rows[0]) if rows else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return stream.getvalue()
+    return csv_text(list(rows[0]) if rows else [], (list(row.values()) for row in rows))
 
 
 def export_file(index: Index, path: Path) -> int:

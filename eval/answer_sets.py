@@ -14,6 +14,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from eval.feedback import is_feedback, judged
 from eval.questions import Grades, read_qrels
 from indexer.errors import QueryError
 
@@ -37,7 +38,7 @@ class AnswerQuestion:
 
 
 def read_answer_questions(path: Path, *, qrels: Path | None = None) -> list[AnswerQuestion]:
-    """Read JSON lines, or CSV with a header line; `qrels` needs a `query_id` in each row.
+    """Read JSON lines, CSV with a header line, or readers' feedback; `qrels` needs a `query_id` in each row.
 
     Raises:
         QueryError: the file cannot be read or a line holds no question.
@@ -46,6 +47,8 @@ def read_answer_questions(path: Path, *, qrels: Path | None = None) -> list[Answ
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise QueryError(f"{path} cannot be read as UTF-8 text: {error}") from error
+    if is_feedback(text):
+        return [AnswerQuestion(asked, grades=grades) for _, asked, grades in judged(text)]
     graded = read_qrels(qrels) if qrels else {}
     rows = _csv(text) if path.suffix.casefold() == ".csv" else _lines(text)
     found = [_question(path, number, row, graded) for number, row in rows]

@@ -1,6 +1,7 @@
 """Question files: each question with the papers that answer it, graded where the file grades them.
 
-Read as they are: Wayfinder's JSON lines, TREC qrels, and Pathfinder's two published JSON formats.
+Read as they are: Wayfinder's JSON lines, TREC qrels, Pathfinder's two published JSON formats, and the file of
+readers' feedback.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eval.feedback import is_feedback, judged
 from indexer.errors import PaperNotFound, QueryError
 from indexer.store import Index
 
@@ -72,16 +74,14 @@ def read_questions(path: Path, *, qrels: Path | None = None) -> tuple[Question, 
     """Read questions; their papers come from `qrels` (TREC: query_id 0 paper grade) where it is given.
 
     A JSON line has query_id, question and one of arxiv_id, bibcode (one right paper) or relevant (a
-    list of papers). A JSON object is read as Pathfinder published its questions.
+    list of papers). A JSON object is read as Pathfinder published its questions, feedback as `eval.feedback` says.
 
     Raises:
         QueryError: the file cannot be read, or a line is not such a question; the line is named.
     """
     text = _text(path)
     graded = read_qrels(qrels) if qrels else None
-    questions = tuple(
-        _pathfinder(path, text) if _is_one_object(text) else _lines(path, text, graded)
-    )
+    questions = tuple(_questions(path, text, graded))
     if not questions:
         raise QueryError(f"{path} holds no question.")
     seen: set[str] = set()
@@ -140,6 +140,17 @@ def read_qrels(path: Path) -> dict[str, Grades]:
                 f"{path}, line {number}: expected `query_id 0 paper grade`, found {line[:80]!r}."
             ) from error
     return qrels
+
+
+def _questions(path: Path, text: str, graded: Mapping[str, Grades] | None) -> Iterator[Question]:
+    if is_feedback(text):
+        for query_id, question, grades in judged(text):
+            if any(grades.values()):  # votes against papers alone name no right one
+                yield Question(query_id, question, grades, "feedback")
+    elif _is_one_object(text):
+        yield from _pathfinder(path, text)
+    else:
+        yield from _lines(path, text, graded)
 
 
 def _lines(path: Path, text: str, graded: Mapping[str, Grades] | None) -> Iterator[Question]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from urllib.parse import quote
 
+from indexer.records import Paper
 from indexer.tokens import tokens
 
 MOST_WORDS = 12
+MOST_OF_A_LINK = 50  # papers: some 2,000 characters, which every browser and server takes
+_NOT_IN_QUOTES = re.compile(r'["\\\s]')
 _URL = "https://ui.adsabs.harvard.edu/search/q="
 
 
@@ -25,3 +29,14 @@ def ads_search_url(
         query += f" year:{since or 1800}-{until or 2100}"
     ordered = f"&sort={quote(sort, safe='')}" if sort else ""
     return _URL + quote(query.strip(), safe="") + ordered
+
+
+def ads_papers_urls(papers: Iterable[Paper]) -> list[str]:
+    """Links of searches at ADS that find exactly these papers, MOST_OF_A_LINK in each, by bibcode or arXiv id.
+
+    Papers that have neither are left out.
+    """
+    known = [p.bibcode or (f"arXiv:{p.arxiv_id}" if p.arxiv_id else "") for p in papers]
+    names = [f'"{_NOT_IN_QUOTES.sub("", name)}"' for name in dict.fromkeys(filter(None, known))]
+    parts = (names[i : i + MOST_OF_A_LINK] for i in range(0, len(names), MOST_OF_A_LINK))
+    return [_URL + quote(f"identifier:({' OR '.join(part)})", safe="") for part in parts]

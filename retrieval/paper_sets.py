@@ -2,34 +2,51 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from indexer.errors import QueryError, SourceError
 from indexer.labels import TermCounts, distinctive, spellings
+from indexer.records import Paper, normalise_arxiv_id, normalise_doi
 from indexer.sources_bibtex import bibtex_records
 from indexer.store import Index
 from indexer.weights import UNKNOWN_YEAR
 
 Rows = npt.NDArray[np.int64]
 
+MOST_ENTRIES = 20_000  # of a BibTeX file
+MOST_AUTHORS = 60  # kept of an entry that the index lacks
+MOST_CHARACTERS = 500  # of a field
 COUNTED = 2_000  # papers of a set whose words and facilities are read
 DIFFERENT_TERMS = 10
 DIFFERENT_FACILITIES = 8
+_ENTRY = re.compile(r"@(?!comment|string|preamble)\w+\s*[{(]", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Library:
     """A reader's papers: which rows of the index they are, and which entries it lacks."""
 
-    rows: Rows
-    missing: tuple[str, ...]  # title or identifier of each entry that is not in the index
+    rows: Rows  # in the file's order
+    elsewhere: tuple[Paper, ...]  # what the entries say that are not in the index
     unread: int  # entries that could not be parsed
+    repeated: int = 0  # entries that name a paper named before
+    beyond: int = 0  # entries after the first MOST_ENTRIES, not read
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Title or identifier of each entry that is not in the index."""
+        return tuple(
+            paper.title or next(iter(paper.identifiers), "an entry without a title")
+            for paper in self.elsewhere
+        )
 
 
 def library_of(index: Index, bibtex: str) -> Library:
@@ -38,25 +55,57 @@ def library_of(index: Index, bibtex: str) -> Library:
     Raises:
         SourceError: there is no entry in it.
     """
-    rows: list[int] = []
-    missing: list[str] = []
-    unread = n_entries = 0
-    for record in bibtex_records(bibtex):
-        n_entries += 1
+    text, beyond = _first_entries(bibtex)
+    rows: dict[int, None] = {}
+    elsewhere: dict[str, Paper] = {}
+    unread = repeated = 0
+    for record in bibtex_records(text):
         if isinstance(record, str):
             unread += 1
             continue
-        known = [str(record[n]) for n in ("bibcode", "arxiv_id", "doi") if record.get(n)]
-        found, _ = index.rows_of(known)
+        paper = paper_of_entry(record)
+        found, _ = index.rows_of(paper.identifiers)
+        before = len(rows) + len(elsewhere)
         if len(found):
-            rows.append(int(found[0]))
+            rows[int(found[0])] = None
         else:
-            missing.append(
-                str(record.get("title") or next(iter(known), "an entry without a title"))
-            )
-    if not n_entries:
+            elsewhere[paper.id] = paper
+        repeated += len(rows) + len(elsewhere) == before
+    if not rows and not elsewhere and not unread:
         raise SourceError("There is no BibTeX entry in this file: export it from ADS or your reference manager as .bib.")  # fmt: skip
-    return Library(np.unique(np.array(rows, dtype=np.int64)), tuple(missing), unread)
+    found_rows = np.fromiter(rows, np.int64)
+    return Library(found_rows, tuple(elsewhere.values()), unread, repeated, beyond)
+
+
+def paper_of_entry(record: Mapping[str, Any]) -> Paper:
+    """What a BibTeX entry says of its paper, without its abstract; an identifier alone is enough."""
+    said = {name: _words(record.get(name)) for name in ("title", "bibcode", "arxiv_id", "doi", "journal", "doctype")}  # fmt: skip
+    year = re.match(r"\d{4}", _words(record.get("year")))
+    return Paper(
+        title=said["title"],
+        abstract="",
+        bibcode=said["bibcode"] or None,
+        arxiv_id=normalise_arxiv_id(said["arxiv_id"]) or None,
+        doi=normalise_doi(said["doi"]) or None,
+        authors=tuple(map(_words, (record.get("authors") or ())[:MOST_AUTHORS])),
+        year=int(year.group()) if year else None,
+        journal=said["journal"] or None,
+        doctype=said["doctype"] or None,
+    )
+
+
+def _words(value: object) -> str:
+    """A field on one line, within bounds, without what cannot be printed."""
+    text = " ".join(str(value or "")[:MOST_CHARACTERS].split())
+    return text if text.isprintable() else "".join(c for c in text if c.isprintable())
+
+
+def _first_entries(bibtex: str) -> tuple[str, int]:
+    """The text of the first MOST_ENTRIES entries, and how many come after: they are not parsed."""
+    starts = [match.start() for match in _ENTRY.finditer(bibtex)]
+    if len(starts) <= MOST_ENTRIES:
+        return bibtex, 0
+    return bibtex[: starts[MOST_ENTRIES]], len(starts) - MOST_ENTRIES
 
 
 def identifiers_in(path: Path) -> tuple[str, ...]:

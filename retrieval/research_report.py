@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from indexer.store import Index
+from retrieval.markdown import paper_line, plain, sentence_lines
 from retrieval.records import Hit, SearchResult, Sentence
 from retrieval.research_meter import Meter
 from retrieval.research_read import Strand
@@ -21,7 +22,6 @@ _BY = {
     "quotes": "Quoted from the papers.",
     "nothing": "",
 }
-_MARKED = "\\`*_{}[]<>#|$~"
 
 
 @dataclass(frozen=True)
@@ -184,33 +184,33 @@ def report_row(report: Report) -> dict[str, Any]:
 
 def report_markdown(report: Report) -> str:
     """The report as Markdown; nothing in a paper's or a model's text is markup."""
-    lines = [f"# {_plain(report.question)}", ""]
-    lines += [f"> {_plain(text)}" for text in report.stopped]
+    lines = [f"# {plain(report.question)}", ""]
+    lines += [f"> {plain(text)}" for text in report.stopped]
     lines += ["", *_paragraph("Short answer", report.short_answer)]
     for section in report.sections:
         note = section_note(section)
         lines += [
-            f"## {_plain(section.question)}",
+            f"## {plain(section.question)}",
             "",
-            *([f"*{_plain(note)}*", ""] if note else []),
+            *([f"*{plain(note)}*", ""] if note else []),
         ]
-        lines += _sentences(section.sentences)
+        lines += sentence_lines(section.sentences)
     lines += _paragraph("Where the papers disagree", report.disagreements)
     if report.not_found:
         lines += [
             "## What was not found",
             "",
-            *(f"- {_plain(text)}" for text in report.not_found),
+            *(f"- {plain(text)}" for text in report.not_found),
             "",
         ]
-    lines += ["## What was searched", "", _plain(searched_text(report)), ""]
-    lines += [f"- {_plain(look_text(look))}" for look in report.looks]
+    lines += ["## What was searched", "", plain(searched_text(report)), ""]
+    lines += [f"- {plain(look_text(look))}" for look in report.looks]
     lines += ["", "## Papers", ""]
-    lines += [f"{n}. {_paper(hit)}" for n, hit in enumerate(report.papers, 1)]
+    lines += [f"{n}. {paper_line(hit)}" for n, hit in enumerate(report.papers, 1)]
     if report.degraded:
-        lines += ["", "## Notes", "", *(f"- {_plain(text)}" for text in report.degraded)]
+        lines += ["", "## Notes", "", *(f"- {plain(text)}" for text in report.degraded)]
     if report.usage.model:
-        lines += ["", f"{_plain(report.usage.told(written=report.by_model))}."]
+        lines += ["", f"{plain(report.usage.told(written=report.by_model))}."]
     return "\n".join(lines).strip() + "\n"
 
 
@@ -233,36 +233,4 @@ def look_words(how: How, query: str, n_found: int, n_new: int) -> str:
 
 
 def _paragraph(heading: str, sentences: Sequence[Sentence]) -> list[str]:
-    return [f"## {heading}", "", *_sentences(sentences)] if sentences else []
-
-
-def _sentences(sentences: Sequence[Sentence]) -> list[str]:
-    """One sentence a line with its numbers; those that failed say so; the evidence follows."""
-    lines = []
-    for s in sentences:
-        marks = "".join(f" \\[{n}\\]" for n in s.citations)
-        doubt = "" if s.supported else f" **(not supported: {_plain('; '.join(s.problems))})**"
-        lines += [f"- {_plain(s.text)}{marks}{doubt}"]
-        lines += [
-            f"    - \\[{item.n}\\] “{_plain(item.quote)}”"
-            for item in s.evidence
-            if item.found and item.quote not in s.text
-        ]
-    return [*lines, ""]
-
-
-def _paper(hit: Hit) -> str:
-    paper = hit.paper
-    where = ", ".join(filter(None, (paper.journal, paper.bibcode, paper.arxiv_id)))
-    link = f" <{paper.ads_url or paper.arxiv_url}>" if paper.ads_url or paper.arxiv_url else ""
-    title = (
-        paper.plain_title
-        if paper.plain_title.endswith((".", "?", "!"))
-        else f"{paper.plain_title}."
-    )
-    return f"{_plain(paper.author_label)} ({paper.year or 'year unknown'}): {_plain(title)} {_plain(where)}{link}"
-
-
-def _plain(text: str) -> str:
-    """Text as Markdown that shows exactly that text, on one line."""
-    return "".join(f"\\{c}" if c in _MARKED else c for c in " ".join(text.split()))
+    return [f"## {heading}", "", *sentence_lines(sentences)] if sentences else []
