@@ -44,11 +44,11 @@ def answer_votes(answer: Answer) -> None:
                 vote = partial(feedback.on_sentence, answer, number)
                 _thumbs(f"{name}-sentence-{number}", vote)
         with st.form(f"{name}-comment", border=False, clear_on_submit=True):
-            said = st.text_area(
+            comment = st.text_area(
                 "What is wrong, or missing", key=f"{name}-said", max_chars=MOST_COMMENT, height=80
             )
-            if st.form_submit_button("Send") and said.strip():
-                _keep(feedback.on_answer(answer, None, comment=said.strip()))
+            if st.form_submit_button("Send") and comment.strip():
+                _keep(feedback.on_answer(answer, None, comment=comment.strip()))
     if problem := st.session_state.pop("feedback-problem", ""):
         st.warning(literal(problem))
 

@@ -29,7 +29,6 @@ OWNERS = {
         "indexer/snapshots.py",
         "indexer/vectors.py",
         "retrieval/budget.py",
-        "app/feedback.py",
     },
     "bm25s": {"indexer/lexical.py"},
     "streamlit": {
