@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import page_parts
+from app import answer_parts, page_parts
 from app.page_session import keep_set
 from indexer.landscape import Landscape
 from indexer.store import Index
@@ -135,8 +135,8 @@ def _ask(index: Index, rows: Rows, llm: LLM | None) -> None:
         settings = SearchSettings(filters=SearchFilters(among=ids))
         with st.spinner(f"Reading {len(rows):,} papers"):
             answer = ask(index, question.strip(), settings, llm=llm)
-        page_parts.answer(answer)
-        page_parts.papers(answer)
+        answer_parts.answer(answer)
+        answer_parts.papers(answer, index=index)
 
 
 def _compare(index: Index, rows: Rows) -> None:
