@@ -20,13 +20,14 @@ from retrieval.followup import made_whole
 from retrieval.records import Answer, Checking, SearchSettings
 from retrieval.writing import AnswerEvent
 
+_MOTTO = "Answers from the astronomical literature, every sentence with its paper."
+
 
 def main() -> None:
     """Draw the page: the question and its settings, then the answer, or examples where nothing is asked."""
     page_link.restore("question", "asked")
     first = not st.session_state.asked.strip()
-    motto = "Answers from the astronomical literature, every sentence with its paper."
-    page_parts.masthead("Wayfinder" if first else "Ask", motto if first else "", first=first)
+    page_parts.masthead("Wayfinder", _MOTTO if first else "", first=first)
     nothing = question_box(
         "question",
         "asked",
@@ -43,12 +44,14 @@ def main() -> None:
     page_link.told(current)
     index = page_link.index_meant(current)
     question = str(st.session_state.asked).strip()
+    place = st.empty()  # emptied at once when something is asked
     if question:
         _answered(index, question, settings, chosen)
     else:
         page_link.address("", index)
         if not nothing:
-            examples(index, "question", "asked")
+            with place:
+                examples(index, "question", "asked")
     page_parts.foot(index)
 
 
@@ -65,14 +68,16 @@ def _answered(index: Index, question: str, settings: SearchSettings, chosen: Ask
     answer_parts.answer(answer)
     if not answer.refused:
         page_actions.copy_row(answer, query)
+        with st.container(
+            key="further-row"
+        ):  # not at the page's foot: Streamlit would scroll there
+            st.chat_input("Ask further: and at high redshift?", key="further", max_chars=2_000, on_submit=_follow, args=(answer, chosen.offline))  # fmt: skip
     answer_parts.moved(answer.search)
     answer_parts.papers(answer, index=index)
     answer_parts.set_aside(answer)
     st.button("All papers on this", icon=":material/search:", on_click=_search, args=(question,))
     if st.session_state.pop("to-search", False):
         st.switch_page("page_search.py")
-    if not answer.refused:
-        st.chat_input("Ask further: and at high redshift?", key="further", max_chars=2_000, on_submit=_follow, args=(answer, chosen.offline))  # fmt: skip
 
 
 def _answer(index: Index, question: str, settings: SearchSettings, chosen: Asking) -> Answer:

@@ -21,6 +21,7 @@ from retrieval.passages import Passage, in_full, passages_of
 from retrieval.records import Evidence, Hit, SearchSettings, Sentence
 
 _STYLE = Path(__file__).with_name("page.css")
+_LOGO = Path(__file__).with_name("wayfinder.svg")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+.!|~$<>:^=&-])")
 MOST_FACILITIES = 8
 Tools = Callable[[int, Hit], None]  # draws what a page offers for the paper with that number
@@ -37,15 +38,18 @@ def literal(text: str) -> str:
 
 
 def style() -> None:
-    """The pages' style sheet; colours follow Streamlit's light or dark theme."""
+    """The pages' mark and style sheet; colours follow Streamlit's light or dark theme."""
+    st.logo(_LOGO.read_text(encoding="utf-8"), size="large")
     st.html(_STYLE)
 
 
-def masthead(name: str, motto: str, *, first: bool = False) -> None:
-    """A page's name, and in one line what it is for; large at a first visit."""
+def masthead(name: str, motto: str = "", *, first: bool = False) -> None:
+    """A page's name, and in one line what it is for; large at a first visit, without a line only read aloud."""
+    if not motto:
+        st.html(f'<h1 class="wf-sr">{escape(name)}</h1>')
+        return
     of = "wf-head wf-first" if first else "wf-head"
-    line = f"<p>{escape(motto)}</p>" if motto else ""
-    st.html(f'<div class="{of}"><h1>{escape(name)}</h1>{line}</div>')
+    st.html(f'<div class="{of}"><h1>{escape(name)}</h1><p>{escape(motto)}</p></div>')
 
 
 def foot(index: Index) -> None:

@@ -11,15 +11,18 @@ from indexer.store import Index
 
 def question_box(box: str, asked: str, *, label: str, placeholder: str, button: str) -> bool:
     """Draw the box and its button; keep what is sent in the session as `asked`. Return whether nothing was typed."""
-    nothing = False
+
+    def send() -> None:
+        st.session_state[asked] = st.session_state[box]
+        st.session_state[f"{box}-empty"] = not st.session_state[box].strip()
+
     with (
         st.form(f"form-{box}", border=False),
         st.container(horizontal=True, vertical_alignment="bottom"),
     ):
         st.text_input(label, key=box, placeholder=placeholder, label_visibility="collapsed")
-        if st.form_submit_button(button, type="primary"):
-            st.session_state[asked] = st.session_state[box]
-            nothing = not st.session_state[asked].strip()
+        st.form_submit_button(button, type="primary", on_click=send)
+    nothing: bool = st.session_state.pop(f"{box}-empty", False)
     if nothing:
         st.info("Type a question first: a few plain words are enough.")
     return nothing

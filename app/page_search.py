@@ -50,12 +50,14 @@ def main() -> None:
     page_link.told(current)
     index = page_link.index_meant(current)
     words = str(st.session_state.searched).strip()
+    place = st.empty()  # emptied at once when something is searched
     if words:
         _results(index, words, settings)
     else:
         page_link.address("", index)
         if not nothing:
-            examples(index, "search-question", "searched")
+            with place:
+                examples(index, "search-question", "searched")
     page_parts.foot(index)
 
 
