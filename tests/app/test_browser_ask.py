@@ -40,7 +40,7 @@ def test_a_first_visit_is_one_click_from_an_answer(address: str, page) -> None:
     elsewhere: list[str] = []
     page.on("request", lambda r: elsewhere.append(r.url) if r.url.startswith("http") and "localhost" not in r.url else None)  # fmt: skip
     page.goto(address)
-    assert page.get_by_role("heading", name="Wayfinder").is_visible()
+    page.get_by_role("heading", name="Wayfinder").wait_for()
     example = page.locator(".st-key-example-0 button")
     example.wait_for()
     page.screenshot(path=ARTIFACTS / "first.png")
