@@ -16,7 +16,7 @@ def take() -> None:
     """A button that opens a place to add files; read those that are new."""
     before: dict[str, FullTexts] = st.session_state.get("files", {})
     label = f"Full texts · {len(before)}" if before else "Full texts"
-    with st.popover(label, icon=":material/attach_file:"):
+    with st.popover(label, icon=":material/attach_file:", key="full-texts"):
         files: dict[str, FullTexts] = {}
         for name, data in _added(MOST_FILES):
             key = hashlib.sha256(name.encode() + b"\0" + data).hexdigest()

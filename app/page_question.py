@@ -20,7 +20,8 @@ def question_box(box: str, asked: str, *, label: str, placeholder: str, button: 
         st.form(f"form-{box}", border=False),
         st.container(horizontal=True, vertical_alignment="bottom"),
     ):
-        st.text_input(label, key=box, placeholder=placeholder, label_visibility="collapsed")
+        # With its value, so that a browser that draws it late has it too.
+        st.text_input(label, st.session_state[box], key=box, placeholder=placeholder, label_visibility="collapsed")  # fmt: skip
         st.form_submit_button(button, type="primary", on_click=send)
     nothing: bool = st.session_state.pop(f"{box}-empty", False)
     if nothing:

@@ -72,12 +72,17 @@ def named_count(label: str, names: Sequence[str]) -> str:
 
 def search_controls(of: Host) -> SearchSettings:
     """Two buttons that open filters and ranking; return what they say."""
-    with st.popover(named_count("Filters", _FILTERS), icon=":material/filter_list:"):
+    with st.popover(named_count("Filters", _FILTERS), icon=":material/filter_list:", key="filters"):
         filters = _filters()
-    with st.popover(named_count("Ranking", _RANKING), icon=":material/sort:"):
+    with st.popover(named_count("Ranking", _RANKING), icon=":material/sort:", key="ranking"):
         settings = _which_first()
         settings = _how_to_search(settings, of)
     return replace(settings, filters=filters)
+
+
+def value_of(name: str) -> Any:
+    """A control's value now. Each is drawn with it: one that a closed popover hides is drawn when it opens."""
+    return st.session_state.get(state_key(name), CONTROLS[name].usual)
 
 
 def number(name: str, label: str, **options: Any) -> Any:
@@ -88,7 +93,7 @@ def number(name: str, label: str, **options: Any) -> Any:
         label,
         control.low,
         control.high,
-        control.usual,
+        value_of(name),
         placeholder="any",
         key=state_key(name),
         persist_state="session",
@@ -104,7 +109,7 @@ def slider(name: str, label: str, step: float, **options: Any) -> Any:
         label,
         control.low,
         control.high,
-        control.usual,
+        value_of(name),
         step,
         key=state_key(name),
         persist_state="session",
@@ -116,7 +121,7 @@ def toggle(name: str, label: str, **options: Any) -> bool:
     """A switch."""
     control = CONTROLS[name]
     assert isinstance(control, Switch)
-    return st.toggle(label, control.usual, key=state_key(name), persist_state="session", **options)
+    return st.toggle(label, value_of(name), key=state_key(name), persist_state="session", **options)
 
 
 def words(name: str, label: str, **options: Any) -> str:
@@ -125,7 +130,7 @@ def words(name: str, label: str, **options: Any) -> str:
     assert isinstance(control, Words)
     written = st.text_input(
         label,
-        control.usual,
+        value_of(name),
         max_chars=control.most,
         key=state_key(name),
         persist_state="session",
@@ -141,7 +146,7 @@ def one_of(name: str, label: str, shown: Mapping[Any, str], **options: Any) -> A
     return st.selectbox(
         label,
         control.among,
-        control.among.index(control.usual),
+        control.among.index(value_of(name)),
         format_func=lambda value: shown.get(value, str(value)),
         key=state_key(name),
         persist_state="session",
@@ -185,12 +190,10 @@ def _which_first() -> SearchSettings:
 
 def _how_to_search(settings: SearchSettings, of: Host) -> SearchSettings:
     """What few people change: words against meaning, diversity, reviews, models."""
-    control = CONTROLS["mode"]
-    assert isinstance(control, OneOf)
     mode = st.segmented_control(
         "Search by words and meaning",
         list(_MODES),
-        default=control.usual,
+        default=value_of("mode"),
         required=True,
         format_func=_MODES.__getitem__,
         key=state_key("mode"),
@@ -220,7 +223,7 @@ def _keyword_weight(mode: str) -> float | None:
     chosen: float | None = st.select_slider(
         "Words against meaning",
         control.among,
-        control.usual,
+        value_of("words"),
         format_func=lambda weight: "automatic" if weight is None else f"{weight:.1f}",
         help="1 counts the question's words alone, 0 its meaning alone. "
         "Automatic: half and half for questions, a little more for search words.",

@@ -46,7 +46,7 @@ class Asking:
 
 def asking(of: Host) -> Asking:
     """A button that opens these choices; usual ones where no language model can follow them."""
-    with st.popover(named_count("Answer", _NAMES), icon=":material/tune:"):
+    with st.popover(named_count("Answer", _NAMES), icon=":material/tune:", key="wording"):
         kind = one_of("kind", "Kind of question", _KINDS)
         n_papers = slider("papers", "Papers to read", 1)
         offline = of.llm and toggle("quote", "Quote only, no language model")
