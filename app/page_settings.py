@@ -183,7 +183,9 @@ def _clear(names: Sequence[str]) -> None:
 
 def _which_first() -> SearchSettings:
     recency = slider("recency", "Prefer recent papers", 0.05, help="0 ignores the date. At 1, a paper of today outweighs the best match of long ago.")  # fmt: skip
-    half_life = slider("halflife", "Recent means", 0.5, format="%g years", help="After this time a paper's bonus has halved.", disabled=not recency)  # fmt: skip
+    half_life = value_of("halflife")
+    if recency:
+        half_life = slider("halflife", "Recent means", 0.5, format="%g years", help="After this time a paper's bonus has halved.")  # fmt: skip
     impact = slider("impact", "Prefer cited papers", 0.05, help="Compares a paper with papers of its own year; unknown counts are neutral.")  # fmt: skip
     return SearchSettings(recency=recency, impact=impact, half_life_years=half_life)
 
@@ -220,6 +222,8 @@ def _how_to_search(settings: SearchSettings, of: Host) -> SearchSettings:
 def _keyword_weight(mode: str) -> float | None:
     control = CONTROLS["words"]
     assert isinstance(control, OneOf)
+    if mode != "hybrid":
+        return value_of("words")
     chosen: float | None = st.select_slider(
         "Words against meaning",
         control.among,
@@ -227,7 +231,6 @@ def _keyword_weight(mode: str) -> float | None:
         format_func=lambda weight: "automatic" if weight is None else f"{weight:.1f}",
         help="1 counts the question's words alone, 0 its meaning alone. "
         "Automatic: half and half for questions, a little more for search words.",
-        disabled=mode != "hybrid",
         key=state_key("words"),
         persist_state="session",
     )
