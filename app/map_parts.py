@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from app import page_parts
+from app import answer_parts, page_parts
 from app.library import MOST_PAPERS
 from app.library_parts import add_papers
 from app.page_session import keep_set
@@ -128,8 +128,8 @@ def _ask(index: Index, rows: Rows, llm: LLM | None) -> None:
         settings = SearchSettings(filters=SearchFilters(among=ids))
         with st.spinner(f"Reading {len(rows):,} papers"):
             answer = ask(index, question.strip(), settings, llm=llm)
-        page_parts.answer(answer)
-        page_parts.papers(answer)
+        answer_parts.answer(answer)
+        answer_parts.papers(answer, index=index)
 
 
 def _compare(index: Index, rows: Rows) -> None:

@@ -11,12 +11,13 @@ from app import page_parts
 from app.page_session import open_index, visitors_llm
 from indexer.errors import WayfinderError
 
-_ANSWERS = "Answers from the astronomical literature, every sentence with its paper."
+# What stands under the name of a page that does not draw its own head.
 _MOTTOS = {
-    "map": "The papers of this index, near each other where they are near in meaning.",
+    "research": "For questions with several parts: each is searched, read and followed to references and similar papers.",
     "similar": "Papers like your abstract, your draft, or papers you name.",
     "library": "Your own papers: ask only them, and take them away.",
     "about": "What this index holds, how answers are made and checked, and what becomes of your words.",
+    "map": "The papers of this index, near each other where they are near in meaning.",
     "impact": "What facilities, methods and topics contributed, every number with its papers.",
 }
 
@@ -24,29 +25,33 @@ _MOTTOS = {
 def main() -> None:
     """Draw the page that is asked for; the only place where errors become words on it."""
     st.set_page_config(page_title="Wayfinder", page_icon="🧭", layout="centered")
+    page = st.navigation(_pages(), position="top")
+    page_parts.style()
+    if page.url_path in _MOTTOS:
+        page_parts.masthead(page.title, _MOTTOS[page.url_path])
+    try:
+        page.run()
+    except WayfinderError as error:
+        st.error(page_parts.literal(str(error)))
+
+
+def _pages() -> list[st.Page]:
+    """The pages in the order of the navigation: what asks, what looks around, what is one's own, what this is."""
     impact = st.Page(_impact, title="Impact", url_path="impact")
 
     def landscape() -> None:
         _map(impact)
 
-    page = st.navigation(
-        [
-            st.Page("page_ask.py", title="Ask", default=True),
-            st.Page("page_research.py", title="Deep research", url_path="research"),
-            st.Page(landscape, title="Map", url_path="map"),
-            impact,
-            st.Page(_similar, title="Similar", url_path="similar"),
-            st.Page(_library, title="Library", url_path="library"),
-            st.Page(_about, title="About this index", url_path="about"),
-        ],
-        position="top",
-    )
-    page_parts.style()
-    page_parts.masthead(_MOTTOS.get(page.url_path, _ANSWERS))
-    try:
-        page.run()
-    except WayfinderError as error:
-        st.error(page_parts.literal(str(error)))
+    return [
+        st.Page("page_ask.py", title="Ask", default=True),
+        st.Page("page_search.py", title="Search", url_path="search"),
+        st.Page("page_research.py", title="Deep research", url_path="research"),
+        st.Page(landscape, title="Map", url_path="map"),
+        impact,
+        st.Page(_similar, title="Similar", url_path="similar"),
+        st.Page(_library, title="Library", url_path="library"),
+        st.Page(_about, title="About this index", url_path="about"),
+    ]
 
 
 def _map(impact: object) -> None:

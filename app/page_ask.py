@@ -9,120 +9,102 @@ from dataclasses import replace
 
 import streamlit as st
 
-from app import feedback_parts, library_parts, page_files, page_parts, page_wording
-from app.examples import examples_for
+from app import (
+    answer_parts,
+    feedback_parts,
+    library_parts,
+    page_actions,
+    page_files,
+    page_link,
+    page_parts,
+    page_settings,
+)
+from app.page_question import examples, question_box
 from app.page_session import open_index, visitors_llm
-from indexer import config
+from app.page_thread import earlier_turns, forget, remember, thread_of
+from app.page_wording import Asking, asking
 from indexer.store import Index
 from retrieval import ask
-from retrieval.followup import Context, belongs, context_of, made_whole
+from retrieval.followup import made_whole
 from retrieval.records import Answer, Checking, Hit, SearchSettings
 from retrieval.writing import AnswerEvent
 
-
-@st.cache_data(show_spinner=False)
-def example_questions(snapshot: str, _index: Index) -> list[str]:
-    """Questions that this index can answer."""
-    return examples_for(_index)
+_MOTTO = "Answers from the astronomical literature, every sentence with its paper."
 
 
 def main() -> None:
-    """Draw the page."""
-    index = open_index()
-    settings, offline, n_papers = page_parts.sidebar(
-        index,
-        llm_enabled=config.llm_config().enabled,
-        reranker=config.reranker_config().name is not None,
+    """Draw the page: the question and its settings, then the answer, or examples where nothing is asked."""
+    page_link.restore("question", "asked")
+    first = not st.session_state.asked.strip()
+    page_parts.masthead("Wayfinder", _MOTTO if first else "", first=first)
+    nothing = question_box(
+        "question",
+        "asked",
+        label="Your question",
+        placeholder="Ask in plain words, or paste an abstract",
+        button="Ask",
     )
-    kind = page_parts.question_kind()
-    style, drop = page_wording.wording(llm_enabled=config.llm_config().enabled, offline=offline)
-    asking = page_wording.Asking(kind, offline, n_papers, style, drop)
-    question = _question(index)
-    page_files.take()
+    of = page_settings.host()
+    with st.container(horizontal=True, key="settings"):
+        settings = page_settings.search_controls(of)
+        chosen = asking(of)
+        page_files.take()
+    current = open_index()
+    page_link.told(current)
+    index = page_link.index_meant(current)
     settings = library_parts.narrowed(index, settings)
+    question = str(st.session_state.asked).strip()
+    place = st.empty()  # emptied at once when something is asked
     if question:
-        _answer(index, question, settings, asking)
-
-
-def _question(index: Index) -> str:
-    """The question asked: typed, picked from the examples, or in the address (?q=)."""
-    if "question" not in st.session_state:
-        # Streamlit forgets a box that another page does not show; what was asked is kept.
-        before = st.session_state.get("asked", "")
-        st.session_state.question = st.query_params.get("q", before)[:20_000]
-        st.session_state.asked = st.session_state.question
-    with st.form("ask", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
-        st.text_input(
-            "Your question",
-            key="question",
-            placeholder="Ask in plain words, or paste an abstract",
-            label_visibility="collapsed",
-        )
-        if st.form_submit_button("Ask", type="primary"):
-            st.session_state.asked = st.session_state.question
-            if not st.session_state.asked.strip():
-                st.info("Type a question first: a few plain words are enough.")
-    if not st.session_state.asked.strip():
-        _examples(index)
-    asked = str(st.session_state.asked).strip()
-    if asked and len(asked) < 500:
-        st.query_params["q"] = asked
+        _answered(index, question, settings, chosen)
     else:
-        st.query_params.clear()
-    return asked
+        page_link.address("", index)
+        if not nothing:
+            with place:
+                examples(index, "question", "asked")
+    page_parts.foot(index)
 
 
-def _examples(index: Index) -> None:
-    st.caption("For example")
-    with st.container(gap=None):
-        for number, example in enumerate(example_questions(index.manifest.snapshot, index)):
-            label = page_parts.literal(example)
-            st.button(
-                label, key=f"example-{number}", on_click=_pick, args=(example,), type="tertiary"
-            )
+def _answered(index: Index, question: str, settings: SearchSettings, chosen: Asking) -> None:
+    """The answer to what is asked, its papers, and what can be done with both."""
+    place = st.container()
+    answer = _answer(index, question, settings, chosen)
+    statement = page_settings.corrected_statement(question)
+    with place:
+        page_settings.understood(question, answer.search.understood)
+        page_settings.statement(question, answer)
+        earlier_turns(answer)
+    query = page_link.address(question, index, statement=statement)
+    answer_parts.answer(answer)
+    library_parts.answer_files(answer)
+    if not answer.refused:
+        page_actions.copy_row(answer, query)
+        with st.container(
+            key="further-row"
+        ):  # not at the page's foot: Streamlit would scroll there
+            st.chat_input("Ask further: and at high redshift?", key="further", max_chars=2_000, on_submit=_follow, args=(answer, chosen.offline))  # fmt: skip
+    feedback_parts.answer_votes(answer)
+    answer_parts.moved(answer.search)
+    answer_parts.papers(answer, index=index, tools=lambda n, hit: _tools(answer, n, hit))
+    answer_parts.set_aside(answer)
+    st.button("All papers on this", icon=":material/search:", on_click=_search, args=(question,))
+    if st.session_state.pop("to-search", False):
+        st.switch_page("page_search.py")
 
 
-def _pick(example: str) -> None:
-    st.session_state.thread = None
-    st.session_state.question = example
-    st.session_state.asked = example
-
-
-def _answer(
-    index: Index,
-    question: str,
-    settings: SearchSettings,
-    asking: page_wording.Asking,
-) -> None:
-    """Show the answer to these settings; asked once, kept for this visitor until something changes."""
-    settings = replace(settings, ignored=page_parts.taken_away(question))
-    files = page_files.names()
-    balance = bool(st.session_state.get("balance", True))
-    statement = page_parts.corrected_statement(question)
-    asked_with = (asking, files, balance, statement, _thread(question))
+def _answer(index: Index, question: str, settings: SearchSettings, chosen: Asking) -> Answer:
+    """The answer to these settings; asked once, kept for this visitor until something changes."""
+    settings = replace(settings, ignored=page_settings.taken_away(question))
+    statement = page_settings.corrected_statement(question)
+    asked_with = (chosen, page_files.names(), _balance(), statement, thread_of(question))
     key = (index.manifest.snapshot, question, settings.key, asked_with)
     if st.session_state.get("answer_key") != key:
-        st.session_state.answer = _ask_showing_stages(
-            index,
-            question,
-            settings,
-            asking,
-            statement=statement,
-        )
+        if thread_of(question) is None:
+            forget()
+        st.session_state.answer = _ask_showing_stages(index, question, settings, chosen, statement=statement)  # fmt: skip
         st.session_state.answer_key = key
     answer: Answer = st.session_state.answer
-    page_parts.understood(question, answer.search.understood)
-    page_parts.statement(question, answer)
-    page_parts.answer(answer)
-    page_parts.moved(answer.search)
-    library_parts.answer_files(answer)
-    feedback_parts.answer_votes(answer)
-    page_parts.papers(answer, tools=lambda n, hit: _tools(answer, n, hit))
-    page_parts.set_aside(answer)
-    if not answer.refused:
-        with st.form("further", border=False, clear_on_submit=True):
-            st.text_input("Ask further", key="further", placeholder="And at high redshift?")
-            st.form_submit_button("Ask further", on_click=_follow, args=(answer, asking.offline))
+    return answer
 
 
 def _tools(answer: Answer, n: int, hit: Hit) -> None:
@@ -132,10 +114,15 @@ def _tools(answer: Answer, n: int, hit: Hit) -> None:
         feedback_parts.paper_vote(answer, n, hit)
 
 
-def _thread(question: str) -> Context | None:
-    """The visitor's thread, as long as the question is on its subject."""
-    thread: Context | None = st.session_state.get("thread")
-    return thread if thread is not None and belongs(question, thread) else None
+def _balance() -> bool:
+    return bool(st.session_state.get(page_settings.state_key("teams"), True))
+
+
+def _search(question: str) -> None:
+    """Take the question to the page that searches."""
+    st.session_state.searched = question
+    st.session_state.pop("search-question", None)
+    st.session_state["to-search"] = True
 
 
 def _follow(answer: Answer, offline: bool) -> None:
@@ -143,9 +130,8 @@ def _follow(answer: Answer, offline: bool) -> None:
     further = str(st.session_state.further).strip()
     if not further:
         return
-    thread = context_of(answer)
+    thread = remember(answer)
     whole = made_whole(further, thread, None if offline else visitors_llm())
-    st.session_state.thread = thread
     st.session_state.question = st.session_state.asked = whole
 
 
@@ -153,7 +139,7 @@ def _ask_showing_stages(
     index: Index,
     question: str,
     settings: SearchSettings,
-    asking: page_wording.Asking,
+    chosen: Asking,
     *,
     statement: str | None,
 ) -> Answer:
@@ -161,7 +147,7 @@ def _ask_showing_stages(
     place = st.empty()
     with place.container():
         status = st.status(f"Searching {len(index.papers):,} papers", expanded=False)
-        growing = page_parts.GrowingAnswer()
+        growing = answer_parts.GrowingAnswer()
 
         def on_event(event: AnswerEvent) -> None:
             if event.search is not None:
@@ -180,14 +166,14 @@ def _ask_showing_stages(
             question,
             settings,
             llm=visitors_llm(),
-            kind=asking.kind,
-            style=asking.style,
-            checking=Checking(drop=asking.drop),
-            thread=_thread(question),
+            kind=chosen.kind,
+            style=chosen.style,
+            checking=Checking(drop=chosen.drop),
+            thread=thread_of(question),
             full_texts=page_files.full_texts(),
-            balance=bool(st.session_state.get("balance", True)),
-            offline=asking.offline,
-            n_papers=asking.n_papers,
+            balance=_balance(),
+            offline=chosen.offline,
+            n_papers=chosen.n_papers,
             statement=statement,
             on_event=on_event,
         )

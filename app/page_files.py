@@ -13,17 +13,19 @@ from retrieval.fulltext import MOST_FILES, FullTexts, read_full_texts, together
 
 
 def take() -> None:
-    """Offer to add files, and read those that are new."""
+    """A button that opens a place to add files; read those that are new."""
     before: dict[str, FullTexts] = st.session_state.get("files", {})
-    files: dict[str, FullTexts] = {}
-    for name, data in _added(MOST_FILES):
-        key = hashlib.sha256(name.encode() + b"\0" + data).hexdigest()
-        if key not in before:
-            with st.spinner(f"Reading {page_parts.literal(name)}"):
-                before[key] = read_full_texts([(name, data)])
-        files[key] = before[key]
-    st.session_state.files = files
-    _say_read(together(files.values()))
+    label = f"Full texts · {len(before)}" if before else "Full texts"
+    with st.popover(label, icon=":material/attach_file:", key="full-texts"):
+        files: dict[str, FullTexts] = {}
+        for name, data in _added(MOST_FILES):
+            key = hashlib.sha256(name.encode() + b"\0" + data).hexdigest()
+            if key not in before:
+                with st.spinner(f"Reading {page_parts.literal(name)}"):
+                    before[key] = read_full_texts([(name, data)])
+            files[key] = before[key]
+        st.session_state.files = files
+        _say_read(together(files.values()))
 
 
 def names() -> tuple[str, ...]:
@@ -39,13 +41,12 @@ def full_texts() -> FullTexts | None:
 
 def _added(most: int) -> list[tuple[str, bytes]]:
     """The files that the visitor added, each a name and its bytes, at most `most`."""
-    with st.expander("Add full texts"):
-        files = st.file_uploader(
-            f"PDF, HTML, or LaTeX source (.tex, .tar.gz, .zip); up to {most} files of {MOST_BYTES // 1_000_000} MB",
-            type=list(SUFFIXES),
-            accept_multiple_files=True,
-            help="They are read beside the abstracts for this visit only, and are not kept.",
-        )
+    files = st.file_uploader(
+        f"PDF, HTML, or LaTeX source (.tex, .tar.gz, .zip); up to {most} files of {MOST_BYTES // 1_000_000} MB",
+        type=list(SUFFIXES),
+        accept_multiple_files=True,
+        help="They are read beside the abstracts for this visit only, and are not kept.",
+    )
     if len(files) > most:
         st.warning(f"{len(files)} files were added: the first {most} are read.")
     return [(file.name, file.getvalue()) for file in files[:most]]

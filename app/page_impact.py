@@ -69,6 +69,8 @@ def _names(index: Index, kind: Kind, rows: Rows | None) -> list[str]:
         known = list(dict.fromkeys([*of_set, *known]))
         if not of_set:
             st.info(f"None of {counted(len(rows))} from the map used one of the {what} that are known.")  # fmt: skip
+    if not known:
+        return []
     return st.multiselect(f"{what.capitalize()}, most used first", known, default=first, max_selections=MOST_COMPARED)  # fmt: skip
 
 

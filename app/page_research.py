@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from app import page_parts
+from app import page_parts, page_settings
 from app.page_session import open_index, visitors_llm
 from app.research_files import visit_folder
 from app.research_job import ResearchJob
@@ -31,12 +31,10 @@ SECONDS_BETWEEN_LOOKS = 1.0
 def main() -> None:
     """Draw the page: what is asked, then the plan, then the run, then the report."""
     index = open_index()
-    settings, offline, _ = page_parts.sidebar(
-        index,
-        llm_enabled=config.llm_config().enabled,
-        reranker=config.reranker_config().name is not None,
-        asks_how_many=False,
-    )
+    of = page_settings.host()
+    with st.container(horizontal=True, key="settings"):
+        settings = page_settings.search_controls(of)
+        offline = of.llm and page_settings.toggle("quote", "Quote only, no language model")
     job: ResearchJob | None = st.session_state.get("research")
     if job is None:
         _asked(index, settings, offline=offline)
@@ -45,14 +43,11 @@ def main() -> None:
         _watched()
     else:
         _ended(index, job, settings)
+    page_parts.foot(index)
 
 
 def _asked(index: Index, settings: SearchSettings, *, offline: bool) -> None:
     """The question, how far to go, and the plan once there is one."""
-    st.caption(
-        "For questions with several parts. Each part is searched, read and followed to references and similar papers; "
-        "the report cites and checks every sentence."
-    )
     with st.form("research-question", border=False):
         question = st.text_area(
             "Your question",

@@ -10,6 +10,8 @@ import streamlit as st
 
 from app.default_index import default_index_dir
 from indexer import config
+from indexer.errors import WayfinderError
+from indexer.snapshots import kept_snapshots, linked
 from indexer.store import Index, read_manifest
 from retrieval import load_index
 from retrieval.llm import LLM
@@ -36,6 +38,17 @@ def open_index() -> Index:
     directory = default_index_dir(None, progress)
     bar.empty()
     return shared_index(str(directory), read_manifest(directory).snapshot)
+
+
+def earlier_index(index: Index, snapshot: str) -> Index | None:
+    """The earlier snapshot of this index whose id begins so, where it is still kept and can be opened."""
+    for kept in kept_snapshots(linked(index.path)):
+        if kept.snapshot.startswith(snapshot):
+            try:
+                return shared_index(str(kept.path), kept.snapshot)
+            except WayfinderError:
+                return None
+    return None
 
 
 def visitors_llm() -> LLM | None:

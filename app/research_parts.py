@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app.page_parts import escape, literal, paper_cards, paragraphs
+from app.answer_parts import paragraphs
+from app.page_parts import escape, literal, paper_cards
 from app.research_job import ResearchJob
 from retrieval.records import SearchSettings, Sentence
 from retrieval.research_records import Limits, Report

@@ -9,7 +9,7 @@ from bibtexparser import parse_string
 
 from indexer.store import Index
 from retrieval.bibliography import bibtex, citation_key
-from tests.app.test_browser import ARTIFACTS, CHROMIUM, FLAGS, served
+from tests.browser import ARTIFACTS, CHROMIUM, FLAGS, served
 
 pytestmark = [
     pytest.mark.browser,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import page_parts
+from app import answer_parts, page_parts
 from retrieval.records import Table
 from tests import documents
 from tests.llm_server import KEY, LLMServer, Reply, sentence
@@ -32,6 +32,11 @@ def asked(index: Path, monkeypatch: pytest.MonkeyPatch, question: str) -> AppTes
     test = opened(index, monkeypatch)
     test.text_input(key="question").set_value(question)
     return test.button[0].click().run()
+
+
+def toggle(test: AppTest, label: str) -> Any:
+    (found,) = (t for t in test.toggle if t.label == label)
+    return found
 
 
 def words(test: AppTest) -> str:
@@ -226,7 +231,7 @@ def test_a_model_answers_and_its_doubtful_sentence_is_marked(
         assert len(server.requests) == 2, "written, and repaired once"
         test.run()
         assert len(server.requests) == 2, "a rerun asks nothing again"
-        test.toggle[0].set_value(True).run()
+        toggle(test, "Quote only, no language model").set_value(True).run()
         assert "Quoted word for word" in words(test)
     assert KEY not in page
 
@@ -272,9 +277,7 @@ def test_equal_words_in_another_thread_are_asked_anew(
 ) -> None:
     test = asked(small_index_dir, monkeypatch, "How do jets suppress star formation?")
     before = test.session_state["answer"]
-    test.text_input(key="further").set_value("How do jets suppress star formation?")
-    (button,) = [b for b in test.button if b.label == "Ask further"]
-    button.click().run()
+    test.chat_input(key="further").set_value("How do jets suppress star formation?").run()
     assert test.session_state["answer"].question == before.question
     assert test.session_state["answer"] is not before
 
@@ -295,10 +298,8 @@ def test_a_further_question_is_made_whole_where_it_can_be_changed(
     small_index_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     test = asked(small_index_dir, monkeypatch, "How do jets suppress star formation?")
-    test.text_input(key="further").set_value("And in ellipticals?")
-    (button,) = [b for b in test.button if b.label == "Ask further"]
-    button.click().run()
-    whole = "How do jets suppress star formation: And in ellipticals?"
+    test.chat_input(key="further").set_value("And in ellipticals?").run()
+    whole = "How do jets suppress star formation in ellipticals?"
     assert test.text_input(key="question").value == whole
     assert "Quoted word for word" in words(test)
 
@@ -317,7 +318,7 @@ def test_values_are_points_with_their_errors(
     small_index_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = Table("H0", ("date", "value", "minus", "plus"), ((2025.4, 67.8, 0.7, 0.9), (None, 70.0, None, None), (2005.5, 72.0, None, None)), ("date", "value"), ("minus", "plus"))  # fmt: skip
-    points = page_parts.points_chart(table)["data"]["values"]
+    points = answer_parts.points_chart(table)["data"]["values"]
     assert [(p["low"], p["high"]) for p in points] == [
         (pytest.approx(67.1), pytest.approx(68.7)),
         (72.0, 72.0),

@@ -1,0 +1,298 @@
+"""The controls that the asking pages share: which papers, which first, how to search, and what was understood.
+
+Limits and usual values are those of app/share_link.py, so that a link restores what the page can set. The controls keep
+their values from page to page.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import streamlit as st
+
+from app.page_parts import literal
+from app.share_link import CONTROLS, Number, OneOf, Switch, Value, Words
+from indexer import config
+from retrieval.consensus import level_in
+from retrieval.records import Answer, SearchFilters, SearchSettings
+from retrieval.understood import Understood
+
+_CHIP = {"narrows": "only {}", "boosts": "prefer {}", "first": "first {}"}
+_MODES = {"hybrid": "Both", "dense": "Meaning", "lexical": "Words"}
+_FILTERS = ("since", "until", "citations", "author", "facility")
+_RANKING = (
+    "recency", "impact", "halflife", "mode", "words", "diversity", "reviews", "teams", "understand", "hyde", "rerank",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Host:
+    """What there is to search and to write with, beyond the index."""
+
+    llm: bool
+    reranker: bool
+
+
+def host() -> Host:
+    """What the environment configures."""
+    return Host(config.llm_config().enabled, config.reranker_config().name is not None)
+
+
+def state_key(name: str) -> str:
+    """Where a control's value is kept in the visitor's session."""
+    return f"set-{name}"
+
+
+def changed() -> dict[str, Value]:
+    """The controls that are not as usual, by the names of CONTROLS."""
+    found: dict[str, Value] = {}
+    for name, control in CONTROLS.items():
+        value = st.session_state.get(state_key(name), control.usual)
+        if value not in {control.usual, ""}:
+            found[name] = value
+    return found
+
+
+def restore(settings: Mapping[str, Value]) -> None:
+    """Set the controls as a link says, all others as usual; before they are drawn."""
+    for name in CONTROLS:
+        st.session_state.pop(state_key(name), None)
+    for name, value in settings.items():
+        st.session_state[state_key(name)] = value
+
+
+def named_count(label: str, names: Sequence[str]) -> str:
+    """A label with how many of these controls are not as usual."""
+    n = sum(name in changed() for name in names)
+    return f"{label} · {n}" if n else label
+
+
+def search_controls(of: Host) -> SearchSettings:
+    """Two buttons that open filters and ranking; return what they say."""
+    with st.popover(named_count("Filters", _FILTERS), icon=":material/filter_list:", key="filters"):
+        filters = _filters()
+    with st.popover(named_count("Ranking", _RANKING), icon=":material/sort:", key="ranking"):
+        settings = _which_first()
+        settings = _how_to_search(settings, of)
+    return replace(settings, filters=filters)
+
+
+def value_of(name: str) -> Any:
+    """A control's value now. Each is drawn with it: one that a closed popover hides is drawn when it opens."""
+    return st.session_state.get(state_key(name), CONTROLS[name].usual)
+
+
+def number(name: str, label: str, **options: Any) -> Any:
+    """A box for a number that may be left empty."""
+    control = CONTROLS[name]
+    assert isinstance(control, Number)
+    return st.number_input(
+        label,
+        control.low,
+        control.high,
+        value_of(name),
+        placeholder="any",
+        key=state_key(name),
+        persist_state="session",
+        **options,
+    )
+
+
+def slider(name: str, label: str, step: float, **options: Any) -> Any:
+    """A slider over a control's range."""
+    control = CONTROLS[name]
+    assert isinstance(control, Number)
+    return st.slider(
+        label,
+        control.low,
+        control.high,
+        value_of(name),
+        step,
+        key=state_key(name),
+        persist_state="session",
+        **options,
+    )
+
+
+def toggle(name: str, label: str, **options: Any) -> bool:
+    """A switch."""
+    control = CONTROLS[name]
+    assert isinstance(control, Switch)
+    return st.toggle(label, value_of(name), key=state_key(name), persist_state="session", **options)
+
+
+def words(name: str, label: str, **options: Any) -> str:
+    """A box for a few words."""
+    control = CONTROLS[name]
+    assert isinstance(control, Words)
+    written = st.text_input(
+        label,
+        value_of(name),
+        max_chars=control.most,
+        key=state_key(name),
+        persist_state="session",
+        **options,
+    )
+    return str(written or "").strip()
+
+
+def one_of(name: str, label: str, shown: Mapping[Any, str], **options: Any) -> Any:
+    """A choice from a list; `shown` has the words for each value."""
+    control = CONTROLS[name]
+    assert isinstance(control, OneOf)
+    return st.selectbox(
+        label,
+        control.among,
+        control.among.index(value_of(name)),
+        format_func=lambda value: shown.get(value, str(value)),
+        key=state_key(name),
+        persist_state="session",
+        **options,
+    )
+
+
+def _filters() -> SearchFilters:
+    first, second = st.columns(2)
+    with first:
+        since = number("since", "From year")
+    with second:
+        until = number("until", "To year")
+    citations = number(
+        "citations", "Citations at least", help="Papers whose count is unknown are left out."
+    )
+    author = words("author", "Author", placeholder="Riess, or Riess, A")
+    facility = words("facility", "Names the facility", placeholder="JWST")
+    if any(name in changed() for name in _FILTERS):
+        st.button("Clear filters", on_click=_clear, args=(_FILTERS,))
+    return SearchFilters(
+        since=since,
+        until=until,
+        min_citations=citations or None,
+        author=author or None,
+        facility=facility or None,
+    )
+
+
+def _clear(names: Sequence[str]) -> None:
+    for name in names:
+        st.session_state[state_key(name)] = CONTROLS[name].usual
+
+
+def _which_first() -> SearchSettings:
+    recency = slider("recency", "Prefer recent papers", 0.05, help="0 ignores the date. At 1, a paper of today outweighs the best match of long ago.")  # fmt: skip
+    half_life = value_of("halflife")
+    if recency:
+        half_life = slider("halflife", "Recent means", 0.5, format="%g years", help="After this time a paper's bonus has halved.")  # fmt: skip
+    impact = slider("impact", "Prefer cited papers", 0.05, help="Compares a paper with papers of its own year; unknown counts are neutral.")  # fmt: skip
+    return SearchSettings(recency=recency, impact=impact, half_life_years=half_life)
+
+
+def _how_to_search(settings: SearchSettings, of: Host) -> SearchSettings:
+    """What few people change: words against meaning, diversity, reviews, models."""
+    mode = st.segmented_control(
+        "Search by words and meaning",
+        list(_MODES),
+        default=value_of("mode"),
+        required=True,
+        format_func=_MODES.__getitem__,
+        key=state_key("mode"),
+        persist_state="session",
+    )
+    diversity = slider("diversity", "Different papers", 0.05, help="Above 0, a paper that says what one before it says comes later.")  # fmt: skip
+    reviews_first = toggle("reviews", "Reviews first")
+    toggle("teams", "Hear different teams", help="In answers, near-duplicates and further papers of one team make room for others that fit as well.")  # fmt: skip
+    understand = toggle("understand", "Understand years, objects and names", help="Off: the question is taken as plain words.")  # fmt: skip
+    hyde = of.llm and toggle("hyde", "Also search for an imagined abstract", help="The language model writes the abstract that would answer; the search looks for papers like it too.")  # fmt: skip
+    rerank = of.reranker and toggle("rerank", "Read the first papers again with the reranker")
+    return replace(
+        settings,
+        mode=mode,
+        keyword_weight=_keyword_weight(mode),
+        diversity=diversity,
+        reviews_first=reviews_first,
+        understand=understand,
+        hyde=hyde,
+        rerank=rerank if of.reranker else None,
+    )
+
+
+def _keyword_weight(mode: str) -> float | None:
+    control = CONTROLS["words"]
+    assert isinstance(control, OneOf)
+    if mode != "hybrid":
+        return value_of("words")
+    chosen: float | None = st.select_slider(
+        "Words against meaning",
+        control.among,
+        value_of("words"),
+        format_func=lambda weight: "automatic" if weight is None else f"{weight:.1f}",
+        help="1 counts the question's words alone, 0 its meaning alone. "
+        "Automatic: half and half for questions, a little more for search words.",
+        key=state_key("words"),
+        persist_state="session",
+    )
+    return chosen
+
+
+def taken_away(question: str) -> tuple[str, ...]:
+    """The keys of what was understood of this question and its reader took away."""
+    known = st.session_state.get("understood", {}).get(question, {})
+    kept = st.session_state.get(_chips_key(question), list(known))
+    return tuple(key for key in known if key not in kept)
+
+
+def take_away(question: str, keys: Sequence[str]) -> None:
+    """Take these away before the question is first searched, as a link says."""
+    known = st.session_state.setdefault("understood", {}).setdefault(question, {})
+    known |= {key: key.partition(":")[2] for key in keys}
+    st.session_state[_chips_key(question)] = [key for key in known if key not in keys]
+
+
+def understood(question: str, items: Sequence[Understood]) -> None:
+    """A chip for everything understood; a click takes it away or puts it back."""
+    known = st.session_state.setdefault("understood", {}).setdefault(question, {})
+    chips = _chips_key(question)
+    chosen = list(st.session_state.get(chips, known))
+    for item in items:
+        if item.key not in known:
+            chosen.append(item.key)
+        known[item.key] = _CHIP[item.effect].format(item.label)
+    if known:
+        st.session_state[chips] = chosen
+        st.pills(
+            "Understood · click to take away or put back",
+            list(known),
+            key=chips,
+            selection_mode="multi",
+            format_func=lambda key: literal(known[key]),
+        )
+
+
+def _chips_key(question: str) -> str:
+    return f"chips-{hashlib.sha256(question.encode()).hexdigest()[:16]}"
+
+
+def statement(question: str, answer: Answer) -> None:
+    """What a verdict is on, in a box where the reader can correct it."""
+    if answer.statement and level_in(answer.sentences):
+        key = statement_key(question)
+        st.session_state.setdefault(key, answer.statement)
+        st.text_input("Statement judged · correct it and press Enter", key=key, max_chars=300)
+
+
+def corrected_statement(question: str) -> str | None:
+    """The statement as its reader left it, or None for the one made of the question."""
+    written = str(st.session_state.get(statement_key(question), "")).strip()
+    made: Answer | None = st.session_state.get("answer")
+    unchanged = made is not None and made.question == question and made.statement == written
+    if not written or (made is not None and unchanged and made.statement_by != "user"):
+        return None
+    return written
+
+
+def statement_key(question: str) -> str:
+    """Where the statement of a question is kept."""
+    return f"statement-{hashlib.sha256(question.encode()).hexdigest()[:16]}"

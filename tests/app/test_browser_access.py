@@ -1,0 +1,76 @@
+"""Every page against axe-core, in light and dark, and what a screen reader is told. Run: pytest tests/app/test_browser_access.py"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.browser import ASK, CHROMIUM, ask, serious, served
+from tests.topics import build_topic_index
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        not CHROMIUM.exists(), reason=f"{CHROMIUM} is not installed: apt-get install chromium"
+    ),
+]
+LIGHT = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"}
+DARK = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"}
+
+
+@pytest.fixture(scope="module")
+def with_map(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with served(build_topic_index(tmp_path_factory.mktemp("topics"))) as url:
+        yield url
+
+
+@pytest.mark.parametrize("page", [LIGHT, DARK], indirect=True, ids=["light", "dark"])
+def test_asking_and_searching_pass_axe(address: str, page) -> None:
+    found = {}
+    page.goto(address)
+    page.locator(".st-key-example-0").wait_for()
+    found["first"] = serious(page)
+    ask(page, "How do jets suppress star formation before 2030?")
+    page.locator("button.wf-cite").first.click()
+    found["evidence"] = serious(page)
+    page.keyboard.press("Escape")
+    for button in ("Filters", "Ranking", "Answer", "Full texts"):
+        page.get_by_role("button", name=button).first.click()
+        page.wait_for_selector("[data-testid=stPopoverBody]")
+        found[button] = serious(page)
+        page.keyboard.press("Escape")
+        page.wait_for_selector("[data-testid=stPopoverBody]", state="detached")
+    page.goto(f"{address}/search?q=star+formation")
+    page.wait_for_selector(".wf-paper")
+    page.locator("summary").first.click()
+    found["search"] = serious(page)
+    assert {where: what for where, what in found.items() if what} == {}
+
+
+@pytest.mark.parametrize("page", [LIGHT, DARK], indirect=True, ids=["light", "dark"])
+def test_the_other_pages_pass_axe(with_map: str, page) -> None:
+    page.goto(with_map)
+    page.get_by_placeholder(ASK).wait_for()
+    links = page.get_by_test_id("stTopNavLink")
+    names = [links.nth(n).inner_text().strip() for n in range(links.count())]
+    found = {}
+    assert {"Ask", "Search", "Deep research", "Map", "Impact"} <= set(names)
+    for name in names:
+        page.get_by_role("link", name=name, exact=True).click()
+        page.wait_for_function(
+            "name => [...document.querySelectorAll('[data-testid=stTopNavLink]')].some(l => l.innerText.trim() === name && l.getAttribute('aria-current'))",
+            arg=name,
+        )
+        page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
+        assert page.locator("h1").count() == 1, name
+        found[name] = serious(page)
+    assert {where: what for where, what in found.items() if what} == {}
+
+
+def test_an_answer_is_announced_and_a_plot_has_words(small_index_dir: Path, address: str, page) -> None:  # fmt: skip
+    page.goto(f"{address}/?q=How+many+papers+on+star+formation+per+year%3F")
+    page.locator(".wf-kind[role=status]").wait_for()
+    assert "Counted in this index" in page.locator(".wf-kind").inner_text()
+    page.get_by_label("values, all in the table below", exact=False).first.wait_for()
