@@ -166,7 +166,7 @@ def test_search_pages_through_papers_and_asks_from_them(address: str, page) -> N
     page.wait_for_selector("text=All 12 papers that were searched")
     page.locator("#paper-10").wait_for()
     assert page.locator(".wf-paper").count() == 10
-    page.get_by_role("button", name="2", exact=True).click()
+    page.get_by_role("button", name="Page 2", exact=True).click()
     page.locator("#paper-12").wait_for()
     page.locator("#paper-10").wait_for(state="detached")
     assert page.locator(".wf-paper").count() == 2

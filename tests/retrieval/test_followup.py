@@ -79,8 +79,8 @@ def test_the_command_goes_on_from_a_file(small_index_dir: Path, tmp_path: Path) 
     before = tmp_path / "answer.json"
     before.write_text(run("How do jets suppress star formation?").stdout, encoding="utf-8")
     after = run("And in ellipticals?", "--after", str(before))
-    assert "Read as: How do jets suppress star formation: And in ellipticals?" in after.stderr
-    assert json.loads(after.stdout)["question"].endswith("And in ellipticals?")
+    assert "Read as: How do jets suppress star formation in ellipticals?" in after.stderr
+    assert json.loads(after.stdout)["question"].endswith("in ellipticals?")
     before.write_text("not JSON", encoding="utf-8")
     assert run("And then?", "--after", str(before)).returncode == 2
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from app import page_parts
+from app import answer_parts
 from indexer.store import Index
 from retrieval import ask
 from retrieval.llm import LLM
@@ -84,8 +84,8 @@ def test_a_stream_without_words_shows_none(stream: str) -> None:
 
 
 def test_words_on_the_page_are_no_markup() -> None:
-    assert "<b>" not in page_parts._unchecked("<b>bold</b>")
-    assert "being checked" in page_parts._unchecked("Jets")
+    assert "<b>" not in answer_parts._unchecked("<b>bold</b>")
+    assert "being checked" in answer_parts._unchecked("Jets")
 
 
 def test_words_come_before_their_sentence_is_checked(small_index: Index) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.page_parts import paragraphs
+from app.answer_parts import paragraphs
 from app.show import answer_page
 from indexer.records import Paper
 from indexer.store import Index, open_index
