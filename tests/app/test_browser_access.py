@@ -19,6 +19,11 @@ pytestmark = [
 LIGHT = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"}
 DARK = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"}
 
+THEMED = (
+    "() => matchMedia('(prefers-color-scheme: light)').matches"
+    " || getComputedStyle(document.querySelector('.stMain button[kind^=primary] p')).color != 'rgb(255, 255, 255)'"
+)
+
 
 @pytest.fixture(scope="module")
 def with_map(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
@@ -31,6 +36,7 @@ def test_asking_and_searching_pass_axe(address: str, page) -> None:
     found = {}
     page.goto(address)
     page.locator(".st-key-example-0").wait_for()
+    page.wait_for_function(THEMED)  # Streamlit says which theme it is a moment after it draws
     found["first"] = serious(page)
     ask(page, "How do jets suppress star formation before 2030?")
     page.locator("button.wf-cite").first.click()
