@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypedDict, Unpack
 
 from filelock import FileLock, Timeout
 
@@ -52,24 +52,22 @@ class Feedback:
     vote: str = field(default_factory=new_vote)
 
 
-def on_answer(
-    answer: Answer, good: bool | None, *, comment: str = "", door: str = "page", vote: str = ""
-) -> Feedback:
+class Said(TypedDict, total=False):
+    """What may be given with a vote: see `Feedback`."""
+
+    comment: str
+    door: str
+    vote: str
+
+
+def on_answer(answer: Answer, good: bool | None, **said: Unpack[Said]) -> Feedback:
     """A vote on a whole answer; its papers are those it cites."""
     cited = {n for sentence in answer.sentences for n in sentence.citations}
     papers = [hit for n, hit in enumerate(answer.papers, 1) if n in cited]
-    return _vote(answer, "answer", good, answer.text, papers, comment, door, vote)
+    return _vote(answer, "answer", good, answer.text, papers, **said)
 
 
-def on_sentence(
-    answer: Answer,
-    number: int,
-    good: bool | None,
-    *,
-    comment: str = "",
-    door: str = "page",
-    vote: str = "",
-) -> Feedback:
+def on_sentence(answer: Answer, number: int, good: bool | None, **said: Unpack[Said]) -> Feedback:
     """A vote on the sentence with that number, from 1.
 
     Raises:
@@ -79,18 +77,10 @@ def on_sentence(
         raise QueryError(f"There is no sentence {number}: the answer has {len(answer.sentences)}.")
     sentence = answer.sentences[number - 1]
     papers = [answer.papers[n - 1] for n in sentence.citations]
-    return _vote(answer, "sentence", good, sentence.text, papers, comment, door, vote)
+    return _vote(answer, "sentence", good, sentence.text, papers, **said)
 
 
-def on_paper(
-    answer: Answer,
-    n: int,
-    good: bool | None,
-    *,
-    comment: str = "",
-    door: str = "page",
-    vote: str = "",
-) -> Feedback:
+def on_paper(answer: Answer, n: int, good: bool | None, **said: Unpack[Said]) -> Feedback:
     """A vote on paper `n` of an answer, from 1: whether it is right for the question.
 
     Raises:
@@ -100,7 +90,7 @@ def on_paper(
         raise QueryError(f"There is no paper {n}: the answer has {len(answer.papers)}.")
     hit = answer.papers[n - 1]
     title = hit.paper.plain_title if hit.row >= 0 else "a file of the reader's own"
-    return _vote(answer, "paper", good, title, [hit], comment, door, vote)
+    return _vote(answer, "paper", good, title, [hit], **said)
 
 
 def enabled() -> bool:
@@ -140,9 +130,7 @@ def _vote(
     good: bool | None,
     text: str,
     hits: list[Hit],
-    comment: str,
-    door: str,
-    vote: str,
+    **said: Unpack[Said],
 ) -> Feedback:
     return Feedback(
         about=about,
@@ -152,12 +140,10 @@ def _vote(
         papers=tuple(
             hit.paper.id for hit in hits if hit.row >= 0
         ),  # a reader's own file is private
-        comment=comment,
-        door=door,
         mode=answer.mode,
         model=answer.usage.model,
         snapshot=answer.search.snapshot,
-        vote=vote or new_vote(),
+        **said,
     )
 
 

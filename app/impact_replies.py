@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from retrieval.impact import Kind
 
-Ids = list[str] | None
+
+def _left_out(ids: list[str] | None) -> bool:
+    return ids is None
+
+
+Ids = Annotated[list[str] | None, Field(exclude_if=_left_out)]
 
 
 class _Reply(BaseModel):

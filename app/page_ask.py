@@ -20,7 +20,7 @@ from app import (
     page_settings,
 )
 from app.page_question import examples, question_box
-from app.page_session import open_index, visitors_llm
+from app.page_session import visitors_llm
 from app.page_thread import earlier_turns, forget, remember, thread_of
 from app.page_wording import Asking, asking
 from indexer.store import Index
@@ -49,9 +49,7 @@ def main() -> None:
         settings = page_settings.search_controls(of)
         chosen = asking(of)
         page_files.take()
-    current = open_index()
-    page_link.told(current)
-    index = page_link.index_meant(current)
+    index = page_link.linked_index()
     settings = library_parts.narrowed(index, settings)
     question = str(st.session_state.asked).strip()
     place = st.empty()  # emptied at once when something is asked
@@ -76,9 +74,11 @@ def _answered(index: Index, question: str, settings: SearchSettings, chosen: Ask
         earlier_turns(answer)
     query = page_link.address(question, index, statement=statement)
     answer_parts.answer(answer)
-    library_parts.answer_files(answer)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        library_parts.answer_files(answer)
+        if not answer.refused:
+            page_actions.copy_row(answer, query)
     if not answer.refused:
-        page_actions.copy_row(answer, query)
         with st.container(
             key="further-row"
         ):  # not at the page's foot: Streamlit would scroll there

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app import page_settings
 from app.page_parts import literal
-from app.page_session import earlier_index
+from app.page_session import earlier_index, open_index
 from app.share_link import (
     MOST_CHARACTERS,
     SNAPSHOT_CHARACTERS,
@@ -52,32 +52,30 @@ def restore(box: str, asked: str) -> None:
     st.session_state[_SNAPSHOT] = shared.snapshot
 
 
-def index_meant(index: Index) -> Index:
-    """The index that the link was made on where this host still has it, else the one in use."""
-    wanted = st.session_state.get(_SNAPSHOT, "")
-    if not wanted or index.manifest.snapshot.startswith(wanted):
-        return index
-    return earlier_index(index, wanted) or index
+def linked_index() -> Index:
+    """The index to ask: the snapshot that the link was made on where it is still kept here, else the one in use.
 
-
-def told(current: Index) -> None:
-    """Say why a link was refused, or that it was made on another snapshot than the one in use."""
+    Says on the page which of the two it is where they differ, and why a link was refused.
+    """
     if refused := st.session_state.pop(_REFUSED, ""):
         st.warning(literal(refused))
+    current = open_index()
     wanted = st.session_state.get(_SNAPSHOT, "")
     if not wanted or current.manifest.snapshot.startswith(wanted):
-        return
-    if earlier_index(current, wanted) is None:
+        return current
+    earlier = earlier_index(current, wanted)
+    in_use = f"{current.manifest.snapshot[:8]} as of {current.manifest.as_of}"
+    if earlier is None:
         st.info(
             f"This link was made on snapshot {wanted[:8]}, which is not kept here: what follows is from snapshot "
-            f"{current.manifest.snapshot[:8]} as of {current.manifest.as_of} and may differ."
+            f"{in_use} and may differ."
         )
-        return
+        return current
     st.info(
-        f"This link was made on the earlier snapshot {wanted[:8]}, and it is searched here. The one in use is "
-        f"{current.manifest.snapshot[:8]} as of {current.manifest.as_of}."
+        f"This link was made on the earlier snapshot {wanted[:8]}, and it is searched here. The one in use is {in_use}."
     )
     st.button("Ask the one in use", key="link-present", on_click=_present)
+    return earlier
 
 
 def _present() -> None:

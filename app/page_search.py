@@ -11,7 +11,7 @@ import streamlit as st
 
 from app import answer_parts, library_parts, page_actions, page_link, page_parts, page_settings
 from app.page_question import examples, question_box
-from app.page_session import open_index, visitors_llm
+from app.page_session import visitors_llm
 from indexer.store import Index
 from retrieval import search
 from retrieval.ads_link import ads_search_url
@@ -46,9 +46,7 @@ def main() -> None:
         settings = page_settings.search_controls(of)
         with st.popover("What can be written", icon=":material/help:"):
             st.markdown(_WRITTEN)
-    current = open_index()
-    page_link.told(current)
-    index = page_link.index_meant(current)
+    index = page_link.linked_index()
     settings = library_parts.narrowed(index, settings)
     words = str(st.session_state.searched).strip()
     place = st.empty()  # emptied at once when something is searched
