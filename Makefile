@@ -7,11 +7,12 @@ BIN    := $(VENV)/bin
 INDEX  ?=
 CORPUS ?=
 TITLES ?=
+WORK   ?= build/training
 FROM   ?= starter
 OUT    ?= my-index
 PORT   ?= 8501
 
-.PHONY: help run test lint bench scale index serve clean
+.PHONY: help run test lint bench scale train index serve clean
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/	/'
@@ -24,7 +25,7 @@ $(VENV)/run.stamp: requirements.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --no-deps --editable .
 	@touch $@
 
-$(VENV)/dev.stamp: requirements-dev.txt $(VENV)/run.stamp
+$(VENV)/dev.stamp: requirements-dev.txt requirements-models.txt $(VENV)/run.stamp
 	@echo "Wayfinder: setting up what tests and linters need"
 	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
 	@touch $@
@@ -50,6 +51,9 @@ lint: $(VENV)/dev.stamp  ## ruff (lint, format) and mypy
 
 bench: $(VENV)/dev.stamp  ## measure speed and memory: INDEX=my-index CORPUS=papers.jsonl.gz
 	@$(BIN)/python -m eval.bench $(if $(INDEX),--index $(INDEX)) $(if $(CORPUS),--corpus $(CORPUS))
+
+train: $(VENV)/dev.stamp  ## train the models that ship: CORPUS=papers.jsonl.gz WORK=folder for what is half done
+	@$(BIN)/python -m training "$(CORPUS)" --work "$(WORK)"
 
 scale: $(VENV)/dev.stamp  ## measure how an index grows: TITLES=titles.jsonl.gz
 	@$(BIN)/python -m eval.scale --titles "$(TITLES)"

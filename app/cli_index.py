@@ -15,7 +15,14 @@ from app import show_index, show_map
 from app.progress import reporting
 from app.terminal import JsonOption, QuietOption, index_directory, out, say
 from indexer import config, snapshots
-from indexer.build import BuildOptions, add_facilities, build_index, map_index, update_index
+from indexer.build import (
+    BuildOptions,
+    add_facilities,
+    build_index,
+    map_index,
+    reencode_index,
+    update_index,
+)
 from indexer.encoder import load_encoder, load_encoder_of
 from indexer.layout import SEED
 from indexer.manifest import Manifest
@@ -66,6 +73,14 @@ KeepOption = Annotated[
         show_default=False,
     ),
 ]
+EncoderOption = Annotated[
+    str | None,
+    typer.Option(
+        help="`astro`, `astro-fast`, `minilm`, a sentence-transformers model by name or path, or `openai:MODEL`. "
+        "Default: WAYFINDER_ENCODER, else astro.",
+        show_default=False,
+    ),
+]
 DirectoryArgument = Annotated[
     Path | None,
     typer.Argument(
@@ -83,13 +98,7 @@ def index_build(
         typer.Option("--out", help="Directory of the index; replaced in one step if it is there."),
     ],
     limit: LimitOption = None,
-    encoder: Annotated[
-        str | None,
-        typer.Option(
-            help="`minilm`, a sentence-transformers model by name or path, or `openai:MODEL`. Default: WAYFINDER_ENCODER, else minilm.",
-            show_default=False,
-        ),
-    ] = None,
+    encoder: EncoderOption = None,
     as_of: AsOfOption = None,
     title_only: TitleOnlyOption = False,
     with_map: MapOption = False,
@@ -187,6 +196,30 @@ def index_facilities(
         add_facilities(path, keep=keep, progress=progress)
     row = show_index.facilities_row(load_index(path))
     out(json.dumps(row, ensure_ascii=False) if json_output else show_index.facilities_page(row))
+
+
+@index_app.command("reencode")
+def index_reencode(
+    directory: DirectoryArgument = None,
+    encoder: EncoderOption = None,
+    keep: KeepOption = None,
+    json_output: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Encode the papers of an index anew, with another encoder; nothing is read or harvested again.
+
+    Searches go on meanwhile, and `wayfinder index rollback` brings the earlier vectors back.
+    """
+    path = index_directory(directory, quiet)
+    chosen = load_encoder(encoder or config.encoder_name())
+    with reporting(quiet=quiet) as progress:
+        now = reencode_index(path, encoder=chosen, keep=keep, progress=progress)
+    row = {"index": str(path), "snapshot": now.snapshot, "encoder": now.encoder}
+    out(
+        json.dumps(row)
+        if json_output
+        else f"{path}: snapshot {now.snapshot}, {now.n_papers:,} papers encoded with {now.encoder}"
+    )
 
 
 @index_app.command("rollback")

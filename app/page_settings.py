@@ -230,7 +230,7 @@ def _keyword_weight(mode: str) -> float | None:
         value_of("words"),
         format_func=lambda weight: "automatic" if weight is None else f"{weight:.1f}",
         help="1 counts the question's words alone, 0 its meaning alone. "
-        "Automatic: half and half for questions, a little more for search words.",
+        "Automatic: about half and half, and a little more for search words than for questions.",
         key=state_key("words"),
         persist_state="session",
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from indexer.encoder import ASTRO_ID, MINILM_ID
 from indexer.merge import shared_keys
 from indexer.origins import Origin
 from indexer.records import IngestReport
@@ -92,6 +93,11 @@ def status_page(status: dict[str, Any]) -> str:
             for one in status["earlier"]
         ),
     ]
+    if status["encoder"] == MINILM_ID:
+        lines.append(
+            f"  better    encoder {ASTRO_ID}, tuned on astronomers' questions: "
+            f"`wayfinder index reencode {status['index']}` changes to it, no source is read again"
+        )
     if not status["facilities_known"]:
         lines.append(
             f"  lacks     facilities and methods: `wayfinder index facilities {status['index']}` adds them"

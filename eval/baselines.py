@@ -27,6 +27,17 @@ def served(index: Index, settings: SearchSettings) -> System:
     return lambda question: [(hit.row, hit.score) for hit in search(index, question, settings).hits]
 
 
+def elsewhere(index: Index, other: Index, settings: SearchSettings) -> System:
+    """What is served from another index of the same papers, in the rows of `index`; others are left out."""
+
+    def rank(question: str) -> Ranking:
+        hits = search(other, question, settings).hits
+        found = [(index.rows_of(hit.paper.identifiers)[0], hit.score) for hit in hits]
+        return [(int(rows[0]), score) for rows, score in found if len(rows)]
+
+    return rank
+
+
 def reciprocal_rank_fusion(index: Index, k: int) -> System:
     """Sum of 1/(60 + rank) over the two legs (Cormack, Clarke & Büttcher 2009, SIGIR)."""
     legs = [served(index, replace(settings, k=1000)) for settings in _legs().values()]
@@ -51,12 +62,20 @@ def similarity_alone(index: Index, k: int) -> System:
     return rank
 
 
-def systems(index: Index, k: int, *, baselines: bool) -> dict[str, System]:
-    """The systems to measure by name; the first is the one that is served."""
+def systems(
+    index: Index, k: int, *, baselines: bool, against: Index | None = None
+) -> dict[str, System]:
+    """The systems to measure by name; the first is the one that is served.
+
+    `against` is another index of the same papers, as by another encoder: what it serves without a reranker.
+    """
     settings = SearchSettings(k=k)
     named = {"wayfinder": served(index, settings)}
+    if against is not None:
+        named["against"] = elsewhere(index, against, replace(settings, rerank=False))
     if baselines:
         named |= {
+            "no reranker": served(index, replace(settings, rerank=False)),
             **{name: served(index, replace(leg, k=k)) for name, leg in _legs().items()},
             "rrf": reciprocal_rank_fusion(index, k),
             "pathfinder": similarity_alone(index, k),

@@ -155,7 +155,7 @@ def encoding(corpus: Path) -> list[Measurement]:
     from sentence_transformers import SentenceTransformer
 
     texts = [paper.text() for paper in islice(read_source(str(corpus), IngestReport()), N_ENCODED)]
-    served = load_encoder("minilm")
+    served = load_encoder("astro")
     served.encode(texts[:8])
     torch_model = SentenceTransformer(str(minilm_folder()), device="cpu")
     torch_model.max_seq_length = 256
@@ -171,7 +171,7 @@ def encoding(corpus: Path) -> list[Measurement]:
 
 def building(corpus: Path) -> list[Measurement]:
     """Seconds to build the index of the corpus once its vectors are in the cache."""
-    encoder = load_encoder("minilm")
+    encoder = load_encoder("astro")
     with tempfile.TemporaryDirectory() as folder:
         build_index([str(corpus)], Path(folder) / "first", encoder=encoder)
         seconds = (

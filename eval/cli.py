@@ -34,6 +34,13 @@ BaselinesOption = Annotated[
     bool,
     typer.Option(help="Also measure BM25, dense, rank fusion and Pathfinder's formulas."),
 ]
+AgainstOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Another index of the same papers to compare with, as by another encoder.",
+        show_default=False,
+    ),
+]
 OutOption = Annotated[
     Path | None,
     typer.Option(help="Folder for runs, qrels and the result.", show_default=False),
@@ -45,13 +52,23 @@ def single(
     questions: QuestionsOption,
     index: IndexOption = None,
     baselines: BaselinesOption = True,
+    against: AgainstOption = None,
     out: OutOption = None,
     json_output: JsonOption = False,
 ) -> None:
     """One right paper a question: success@1/10/100 and reciprocal rank@10."""
     from eval.measures import SINGLE
 
-    _measure(questions, None, index, SINGLE, baselines=baselines, out=out, json_output=json_output)
+    _measure(
+        questions,
+        None,
+        index,
+        SINGLE,
+        baselines=baselines,
+        against=against,
+        out=out,
+        json_output=json_output,
+    )
 
 
 @app.command()
@@ -60,13 +77,23 @@ def multi(
     qrels: QrelsOption = None,
     index: IndexOption = None,
     baselines: BaselinesOption = True,
+    against: AgainstOption = None,
     out: OutOption = None,
     json_output: JsonOption = False,
 ) -> None:
     """Several right papers a question, graded or not: nDCG@10, recall@100, judged share@10."""
     from eval.measures import MULTI
 
-    _measure(questions, qrels, index, MULTI, baselines=baselines, out=out, json_output=json_output)
+    _measure(
+        questions,
+        qrels,
+        index,
+        MULTI,
+        baselines=baselines,
+        against=against,
+        out=out,
+        json_output=json_output,
+    )
 
 
 @app.command()
@@ -74,6 +101,7 @@ def citations(
     questions: QuestionsOption,
     index: IndexOption = None,
     baselines: BaselinesOption = True,
+    against: AgainstOption = None,
     out: OutOption = None,
     json_output: JsonOption = False,
 ) -> None:
@@ -81,7 +109,14 @@ def citations(
     from eval.measures import CITATIONS
 
     _measure(
-        questions, None, index, CITATIONS, baselines=baselines, out=out, json_output=json_output
+        questions,
+        None,
+        index,
+        CITATIONS,
+        baselines=baselines,
+        against=against,
+        out=out,
+        json_output=json_output,
     )
 
 
@@ -283,6 +318,7 @@ def _measure(
     measures: Sequence[object],
     *,
     baselines: bool,
+    against: Path | None,
     out: Path | None,
     json_output: bool,
 ) -> None:
@@ -292,7 +328,8 @@ def _measure(
 
     asked = read_questions(questions, qrels=qrels)
     opened = opened_index(index)
-    named = systems(opened, DEPTH, baselines=baselines)
+    other = opened_index(against) if against else None
+    named = systems(opened, DEPTH, baselines=baselines, against=other)
     report = run_benchmark(named, locate(asked, opened), measures, progress=progress)
     _print(report, opened, out, json_output=json_output)
 

@@ -37,7 +37,7 @@ def verification(
     show_mistakes: Annotated[
         bool, typer.Option("--mistakes", help="Also print each pair that is judged wrongly.")
     ] = False,
-    encoder: Annotated[str, typer.Option(help="Encoder of the entailment score.")] = "minilm",
+    encoder: Annotated[str, typer.Option(help="Encoder of the entailment score.")] = "astro",
     json_output: JsonOption = False,
 ) -> None:
     """The checks of sentences on labelled pairs: precision, recall, and what is caught."""

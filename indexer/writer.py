@@ -20,6 +20,8 @@ from indexer.origins import Origin, OriginWriter
 from indexer.records import Paper
 from indexer.table import PaperWriter
 
+VECTORS = ("vectors.npy", "dense.faiss")
+
 
 class SnapshotWriter:
     """Writes a snapshot's parts into a folder; the manifest is the caller's."""
@@ -66,12 +68,17 @@ class SnapshotWriter:
         """Write the vectors `(n_papers, dimension)`, whose they are, and the FAISS index."""
         table = np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(len(keys), -1)
         np.save(self._folder / "keys.npy", table)
-        np.save(self._folder / "vectors.npy", vectors)
-        build_dense(vectors, self._folder / "dense.faiss")
+        write_vectors(vectors, self._folder)
 
     def sync(self) -> None:
         """Have the disk hold the parts before a manifest says that they are whole."""
         sync_folder(self._folder)
+
+
+def write_vectors(vectors: npt.NDArray[np.float16], folder: Path) -> None:
+    """Write the files `VECTORS` of a snapshot."""
+    np.save(folder / "vectors.npy", vectors)
+    build_dense(vectors, folder / "dense.faiss")
 
 
 def sync_folder(folder: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from indexer.encoder import ASTRO_ID
 from indexer.records import Paper
 from indexer.store import Index
 from indexer.weights import recency
@@ -17,7 +18,9 @@ from retrieval.records import Hit, ScoreParts, SearchSettings
 DIVERSITY_POOL = 100  # best papers that diversity chooses from, or k where that is more
 REVIEWS_AMONG = 100  # best papers whose reviews come first on request
 
-KEYWORD_WEIGHTS = {"question": 0.5, "words": 0.6}  # chosen on the training questions
+# encoder -> what words count for against meaning in a question and in bare words: chosen on training questions
+KEYWORD_WEIGHTS = {ASTRO_ID: (0.3, 0.5)}
+USUAL_KEYWORD_WEIGHTS = (0.5, 0.6)  # chosen with all-MiniLM-L6-v2
 
 _QUESTION = re.compile(
     r"(?:what|how|why|when|where|which|who|whose|is|are|was|were|do|does|did|can|could|should|would|will|has|have|if)\b",
@@ -46,14 +49,15 @@ class Extra:
     citations: Floats | None = None
 
 
-def keyword_weight(settings: SearchSettings, text: str) -> float:
+def keyword_weight(settings: SearchSettings, text: str, encoder: str) -> float:
     """How much words count against meaning: as set, else by whether the text is a question."""
     if settings.mode != "hybrid":
         return 0.0 if settings.mode == "dense" else 1.0
     if settings.keyword_weight is not None:
         return settings.keyword_weight
     asks = text.rstrip().endswith("?") or bool(_QUESTION.match(text.lstrip()))
-    return KEYWORD_WEIGHTS["question" if asks else "words"]
+    question, words = KEYWORD_WEIGHTS.get(encoder, USUAL_KEYWORD_WEIGHTS)
+    return question if asks else words
 
 
 def ranked(

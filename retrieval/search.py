@@ -21,7 +21,7 @@ from retrieval.names import host_names
 from retrieval.pathfinder import pathfinder_score
 from retrieval.ranking import Extra, keyword_weight, ranked
 from retrieval.records import SearchResult, SearchSettings
-from retrieval.rerank import Reranker, configured_reranker, scores_in_time
+from retrieval.rerank import Reranker, Scores, configured_reranker, scores_in_time
 from retrieval.simbad import other_names
 from retrieval.understand import Understanding, understand
 from retrieval.understood import Understood
@@ -78,7 +78,7 @@ def search(
         vector = _with_hyde(index, query, vector, settings, llm, degraded)
         clock.stage("imagining")
     found = candidates(index, vector, bm25, allowed, pinned)
-    relevance, share = _fused(found, named, keyword_weight(settings, text))
+    relevance, share = _fused(found, named, keyword_weight(settings, text, index.manifest.encoder))
     if settings.preset == "pathfinder" and text:
         score = pathfinder_score(index, text, found.rows, found.cosine)
         relevance, share = score.astype(np.float32), np.zeros_like(share)
@@ -339,7 +339,7 @@ def _reranked(
     llm: LLM | None,
     degraded: list[str],
 ) -> Floats:
-    """Relevance with the papers that the reranker reads in its order, above all others."""
+    """Relevance with the papers that the reranker reads above all others, by its order for its share."""
     if not len(found.rows):
         return relevance
     try:
@@ -354,12 +354,19 @@ def _reranked(
     except (EncoderError, RerankError) as error:
         degraded.append(f"Reranking was not done: {error}")
         return relevance
-    floor = float(np.delete(relevance, top).max(initial=0.0))
-    place = np.empty(len(top))
-    place[np.argsort(-scores, kind="stable")] = np.linspace(1.0, floor, len(top), endpoint=False)
     result = relevance.copy()
-    result[top] = place
+    floor = float(np.delete(relevance, top).max(initial=0.0))
+    result[top] = _blended(relevance[top], scores, chosen.share, floor)
     return result
+
+
+def _blended(relevance: Floats, scores: Scores, share: float, floor: float) -> Floats:
+    """The reranker's order with `share` of the say, in [floor, 1]: no paper that it read falls below the rest."""
+    place = np.empty(len(scores))
+    order = np.argsort(-scores, kind="stable")
+    place[order] = np.linspace(1.0, floor, len(scores), endpoint=False)
+    blended: Floats = (share * place + (1.0 - share) * relevance).astype(np.float32)
+    return blended
 
 
 def enough_evidence(result: SearchResult) -> str | None:

@@ -83,7 +83,7 @@ def similar(
         else None
     )
     found = candidates(index, vector, bm25, others, also)
-    keywords = 0.0 if bm25 is None else keyword_weight(settings, text)
+    keywords = 0.0 if bm25 is None else keyword_weight(settings, text, index.manifest.encoder)
     relevance = (1 - keywords) * found.dense + keywords * found.lexical
     if by != "meaning":
         relevance = (shared if by == "references" else linked)[found.rows]

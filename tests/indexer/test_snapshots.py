@@ -5,21 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from indexer import config, snapshots
-from indexer.build import _continued, build_index, update_index
+from indexer.build import _continued, build_index, map_index, reencode_index, update_index
 from indexer.encoder import load_encoder
 from indexer.errors import IndexCorrupt, UserError
 from indexer.journal import Journals
-from indexer.manifest import read_manifest
+from indexer.manifest import read_manifest, verify_parts
+from indexer.snapshots import rollback
+from indexer.store import open_index
+from tests.encoders import HashEncoder
 from tests.papers import PAPERS, build_small_index, write_jsonl
 
 
 def updated(folder: Path, out: Path) -> str:
     """The index at `out` with five more papers; its snapshot."""
     more = write_jsonl(folder / "more.jsonl", PAPERS[3:8])
-    manifest, _ = update_index(out, [str(more)], encoder=load_encoder("minilm"))
+    manifest, _ = update_index(out, [str(more)], encoder=load_encoder("astro"))
     return manifest.snapshot
 
 
@@ -31,7 +35,7 @@ def test_a_folder_that_only_looks_like_an_index_is_left_alone(tmp_path: Path, na
     (out / "thesis.tex").write_text("years of work")
     source = write_jsonl(tmp_path / "papers.jsonl", PAPERS[:3])
     with pytest.raises(UserError, match="is not a Wayfinder index"):
-        build_index([str(source)], out, encoder=load_encoder("minilm"))
+        build_index([str(source)], out, encoder=load_encoder("astro"))
     assert (out / "thesis.tex").read_text() == "years of work"
 
 
@@ -110,3 +114,21 @@ def test_an_update_from_arxiv_goes_on_from_the_last_one(tmp_path: Path) -> None:
     assert _continued("arxiv:astro-ph", after) == "arxiv:astro-ph since 2026-03-09"
     assert _continued("arxiv:math", after) == "arxiv:math"
     assert _continued("arxiv:astro-ph since 2026-02-02", after) == "arxiv:astro-ph since 2026-02-02"
+
+
+def test_another_encoder_reads_no_source_again_and_can_be_taken_back(tmp_path: Path) -> None:
+    out = build_small_index(tmp_path)
+    before = open_index(out)
+    (tmp_path / "papers.jsonl").unlink()
+    map_index(out)
+    now = reencode_index(out, encoder=HashEncoder())
+    assert (now.encoder, now.dimension, now.n_papers) == ("hash", 16, 12)
+    index = open_index(out)
+    verify_parts(out, now, trust_unchanged=False)
+    expected = HashEncoder().encode([paper.text() for paper in index.papers])
+    np.testing.assert_allclose(index.vectors, expected, atol=1e-3)
+    assert index.landscape is not None and len(index.landscape.places) == 12
+    assert [p.id for p in index.papers] == [p.id for p in before.papers]
+    assert index.dense.search(expected[3], 1)[0].tolist() == [3]
+    rollback(out, before.manifest.snapshot)
+    assert open_index(out).manifest == before.manifest

@@ -20,7 +20,7 @@ import pytest
 
 from indexer.authors import author_key
 from indexer.build import build_index
-from indexer.encoder import load_encoder
+from indexer.encoder import ASTRO_ID, ASTRO_SHA256, load_encoder
 from indexer.errors import (
     IndexCorrupt,
     IndexIncompatible,
@@ -135,11 +135,11 @@ def test_a_newer_schema_and_another_encoder_are_refused(index_dir: Path) -> None
     with pytest.raises(IndexIncompatible, match="schema 99.*update Wayfinder"):
         open_index(index_dir)
     (index_dir / "manifest.json").write_text(json.dumps({**manifest, "weights_sha256": "f" * 64}))
-    with pytest.raises(IndexIncompatible, match="all-MiniLM-L6-v2.*ffffffffffff.*53aa51172d14"):
+    with pytest.raises(IndexIncompatible, match=f"{ASTRO_ID}.*ffffffffffff.*{ASTRO_SHA256[:12]}"):
         open_index(index_dir).encoder
     other = replace(read_manifest(index_dir), encoder="other", dimension=8)
-    with pytest.raises(IndexIncompatible, match="'other'.*'all-MiniLM-L6-v2'"):
-        check_encoder(other, load_encoder("minilm"))
+    with pytest.raises(IndexIncompatible, match=f"'other'.*'{ASTRO_ID}'"):
+        check_encoder(other, load_encoder("astro"))
 
 
 @pytest.mark.parametrize("n_bytes", [1_000, 9_000, 20_000, 100_000, 200_000, 300_000])
@@ -159,14 +159,14 @@ def test_a_full_disk_leaves_the_old_index_and_no_litter(
     source = write_jsonl(tmp_path / "many.jsonl", rows)
     before = read_manifest(index_dir)
     build_index(
-        [str(source)], tmp_path / "warm", encoder=load_encoder("minilm")
+        [str(source)], tmp_path / "warm", encoder=load_encoder("astro")
     )  # vectors cached: only writing is left
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
     try:
         with pytest.raises(StorageError, match="cannot be written.*untouched"):
-            build_index([str(source)], index_dir, encoder=load_encoder("minilm"))
+            build_index([str(source)], index_dir, encoder=load_encoder("astro"))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, previous)
@@ -184,7 +184,7 @@ def test_each_part_that_cannot_be_written_is_a_storage_error(
         with monkeypatch.context() as patch:
             patch.setattr(tempfile, "mkdtemp", lambda part=part, **how: _full_at(part, **how))
             with pytest.raises(StorageError, match="cannot be written.*untouched"):
-                build_index([str(source)], index_dir, encoder=load_encoder("minilm"), as_of=AS_OF)
+                build_index([str(source)], index_dir, encoder=load_encoder("astro"), as_of=AS_OF)
         assert read_manifest(index_dir) == before
         open_index(index_dir)
         assert not list(tmp_path.glob(".index.building*"))
@@ -205,7 +205,7 @@ def _full_at(part: str, prefix: str, dir: Path) -> str:
 def test_a_place_that_cannot_be_written_is_a_storage_error(tmp_path: Path) -> None:
     source = write_jsonl(tmp_path / "one.jsonl", PAPERS[:3])
     with pytest.raises(StorageError, match="/proc/wayfinder/index cannot be written"):
-        build_index([str(source)], Path("/proc/wayfinder/index"), encoder=load_encoder("minilm"))
+        build_index([str(source)], Path("/proc/wayfinder/index"), encoder=load_encoder("astro"))
 
 
 def test_papers_from_1800_and_from_next_year_are_papers(tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ def test_papers_from_1800_and_from_next_year_are_papers(tmp_path: Path) -> None:
     build_index(
         [str(write_jsonl(tmp_path / "p.jsonl", rows))],
         tmp_path / "i",
-        encoder=load_encoder("minilm"),
+        encoder=load_encoder("astro"),
         as_of=AS_OF,
     )
     index = open_index(tmp_path / "i")
@@ -233,7 +233,7 @@ def test_what_a_killed_build_left_is_cleared_away(index_dir: Path, tmp_path: Pat
     left.mkdir()
     (left / "papers.arrow").write_bytes(b"half")
     source = write_jsonl(tmp_path / "one.jsonl", PAPERS[:3])
-    build_index([str(source)], index_dir, encoder=load_encoder("minilm"), as_of=AS_OF)
+    build_index([str(source)], index_dir, encoder=load_encoder("astro"), as_of=AS_OF)
     assert not left.exists()
 
 
@@ -270,7 +270,7 @@ def test_a_rebuild_replaces_while_readers_read(index_dir: Path, tmp_path: Path) 
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
     for _ in range(5):
-        build_index([str(source)], index_dir, encoder=load_encoder("minilm"), as_of=AS_OF)
+        build_index([str(source)], index_dir, encoder=load_encoder("astro"), as_of=AS_OF)
     done.set()
     reader.join()
     assert failures == []
@@ -298,13 +298,13 @@ def test_two_builds_at_once_and_foreign_directories_are_refused(tmp_path: Path) 
 def test_a_source_without_usable_papers_is_an_error(tmp_path: Path) -> None:
     source = write_jsonl(tmp_path / "p.jsonl", [{"title": "only a title"}])
     with pytest.raises(SourceError, match="1 records read, all kept out \\(1 × no abstract\\)"):
-        build_index([str(source)], tmp_path / "out", encoder=load_encoder("minilm"))
+        build_index([str(source)], tmp_path / "out", encoder=load_encoder("astro"))
     assert not (tmp_path / "out").exists()
 
 
 def test_duplicates_and_the_limit_are_counted(tmp_path: Path) -> None:
     source = write_jsonl(tmp_path / "p.jsonl", [*PAPERS, *PAPERS[:4], {"title": "x"}])
-    manifest, report = build_index([str(source)], tmp_path / "out", encoder=load_encoder("minilm"))
+    manifest, report = build_index([str(source)], tmp_path / "out", encoder=load_encoder("astro"))
     assert (report.read, report.indexed, report.merged, dict(report.skipped)) == (
         17,
         12,
@@ -312,7 +312,7 @@ def test_duplicates_and_the_limit_are_counted(tmp_path: Path) -> None:
         {"no abstract": 1},
     )
     manifest, report = build_index(
-        [str(source)], tmp_path / "out", encoder=load_encoder("minilm"), limit=5
+        [str(source)], tmp_path / "out", encoder=load_encoder("astro"), limit=5
     )
     assert manifest.n_papers == report.indexed == 5
 

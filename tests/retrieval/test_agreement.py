@@ -166,7 +166,7 @@ def test_negations_and_directions_must_agree(text: str, quote: str, wrong: bool)
 
 
 def test_a_sentence_on_something_else_is_not_carried() -> None:
-    encoder = load_encoder("minilm")
+    encoder = load_encoder("astro")
     quote = "Water absorption is detected in the transmission spectrum at 8.2 sigma"
     near = entailment("Water is detected in the planet's transmission spectrum.", [quote], encoder)
     far = entailment("Stars form in cold molecular clouds.", [quote], encoder)

@@ -11,13 +11,14 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli import commands
+from indexer.encoder import ASTRO_ID
 from indexer.store import Index
 from retrieval import ask, search
 from retrieval.coverage import CALIBRATION, Nearness, coverage
 from retrieval.records import SearchSettings
 from retrieval.rows import coverage_row
 
-ENCODER = "all-MiniLM-L6-v2"
+ENCODER = ASTRO_ID
 
 
 def judged(meaning: float, words: float = 0.8, **changes: object) -> str | None:

@@ -17,9 +17,11 @@ from indexer.store import Index
 from retrieval import ask, search
 from retrieval.llm import LLM
 from retrieval.records import SearchSettings
+from retrieval.rerank import AstroReranker
 from tests.llm_server import KEY, LLMServer, Reply
 
 QUERY = "jets and star formation in galaxies"
+PLAIN = SearchSettings(rerank=False)
 
 
 class Backwards:
@@ -27,6 +29,7 @@ class Backwards:
 
     name = "backwards"
     depth = 50
+    share = 1.0
 
     def __init__(self, wrong: np.ndarray | None = None) -> None:
         self.wrong = wrong
@@ -60,9 +63,42 @@ def test_the_rerankers_order_is_the_order(small_index: Index) -> None:
     assert [h.row for h in weighted] != [h.row for h in hits], "weights still count afterwards"
 
 
+def test_a_share_leaves_the_rest_to_the_order_before(small_index: Index) -> None:
+    whole, half = Backwards(), Backwards()
+    half.share = 0.5
+    settings = SearchSettings(k=12)
+    plain, backwards, between = (
+        {hit.row: hit.parts.relevance for hit in hits}
+        for hits in (
+            search(small_index, QUERY, replace(settings, rerank=False)).hits,
+            search(small_index, QUERY, settings, reranker=whole).hits,
+            search(small_index, QUERY, settings, reranker=half).hits,
+        )
+    )
+    for row, relevance in between.items():
+        assert relevance == pytest.approx((plain[row] + backwards[row]) / 2, abs=1e-6)
+
+
+def test_the_reranker_that_ships_reads_by_default(
+    small_index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question = "How fast does space grow, judged by sound waves and not by exploding stars?"
+    read = search(small_index, question, SearchSettings(k=12))
+    plain = search(small_index, question, SearchSettings(k=12, rerank=False))
+    assert read.degraded == () and "reranking" in read.seconds
+    shipped = AstroReranker()
+    scores = shipped.rank(question, [hit.paper for hit in plain.hits])
+    assert scores.shape == (12,) and scores.argmax() in (0, 1)
+    again = shipped.rank(question, [hit.paper for hit in plain.hits][:1])
+    assert again[0] == scores[0], "a score is of its pair alone"
+    assert [h.parts.relevance for h in read.hits] != [h.parts.relevance for h in plain.hits]
+    monkeypatch.setenv("WAYFINDER_RERANKER", "none")
+    assert search(small_index, question, SearchSettings(k=12)).hits == plain.hits
+
+
 def test_reranking_can_be_switched_off(small_index: Index) -> None:
     plain = search(small_index, QUERY, SearchSettings(rerank=False), reranker=Backwards())
-    assert plain.hits == search(small_index, QUERY).hits
+    assert plain.hits == search(small_index, QUERY, PLAIN).hits
     assert plain.degraded == ()
 
 
@@ -73,13 +109,14 @@ def test_scores_that_make_no_sense_leave_the_order_and_are_reported(
     small_index: Index, wrong: np.ndarray
 ) -> None:
     result = search(small_index, QUERY, SearchSettings(rerank=True), reranker=Backwards(wrong))
-    assert result.hits == search(small_index, QUERY).hits
+    assert result.hits == search(small_index, QUERY, PLAIN).hits
     assert "'backwards' gave no finite score" in result.degraded[0]
 
 
 def test_asked_for_and_not_there_is_reported(
     small_index: Index, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    monkeypatch.setenv("WAYFINDER_RERANKER", "none")
     assert (
         "no reranker is set" in search(small_index, QUERY, SearchSettings(rerank=True)).degraded[0]
     )
@@ -109,6 +146,7 @@ class Faulty:
 
     name = "faulty"
     depth = 50
+    share = 1.0
 
     def __init__(self, what: Callable[[], object]) -> None:
         self.what = what
@@ -128,7 +166,7 @@ def test_a_reranker_that_fails_leaves_the_order(
     small_index: Index, what: Callable[[], object]
 ) -> None:
     result = search(small_index, QUERY, SearchSettings(rerank=True), reranker=Faulty(what))
-    assert result.hits == search(small_index, QUERY).hits
+    assert result.hits == search(small_index, QUERY, PLAIN).hits
     assert "Reranking was not done: 'faulty'" in result.degraded[0]
     assert "secret detail" not in result.degraded[0]
 
@@ -140,7 +178,7 @@ def test_a_reranker_that_is_too_slow_is_left_behind(
     let_go = threading.Event()
     result = search(small_index, QUERY, reranker=Faulty(lambda: let_go.wait(60)))
     let_go.set()
-    assert result.hits == search(small_index, QUERY).hits
+    assert result.hits == search(small_index, QUERY, PLAIN).hits
     assert "took longer than 0.2 s" in result.degraded[0]
     assert result.seconds["reranking"] < 5
 
@@ -152,7 +190,7 @@ def endpoint(results: object) -> str:
 def test_an_endpoint_of_the_common_shape_reranks(
     small_index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = search(small_index, QUERY, SearchSettings(k=12)).hits
+    plain = search(small_index, QUERY, SearchSettings(k=12, rerank=False)).hits
     backwards = [
         {"index": i, "relevance_score": i / 12, "document": {"text": "x"}} for i in range(12)
     ]
@@ -172,7 +210,7 @@ def test_an_endpoint_of_the_common_shape_reranks(
 def test_an_endpoint_may_score_only_some(
     small_index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = search(small_index, QUERY, SearchSettings(k=12)).hits
+    plain = search(small_index, QUERY, SearchSettings(k=12, rerank=False)).hits
     with LLMServer([Reply(endpoint([{"index": 3, "relevance_score": 0.5}]))]) as server:
         monkeypatch.setenv("WAYFINDER_RERANKER", server.base_url + "/rerank")
         hits = search(small_index, QUERY, SearchSettings(k=12)).hits
@@ -195,7 +233,7 @@ def test_an_endpoint_may_score_only_some(
 def test_an_endpoint_that_fails_leaves_the_order_and_tells_no_secret(
     small_index: Index, monkeypatch: pytest.MonkeyPatch, reply: Reply, said: str
 ) -> None:
-    plain = search(small_index, QUERY)
+    plain = search(small_index, QUERY, PLAIN)
     with LLMServer([reply]) as server:
         url = server.base_url.replace("http://", "http://user:hunter2@") + "/rerank"
         monkeypatch.setenv("WAYFINDER_RERANKER", url)
@@ -215,7 +253,7 @@ def test_an_endpoint_that_fails_leaves_the_order_and_tells_no_secret(
 def test_the_language_model_orders_papers(
     small_index: Index, monkeypatch: pytest.MonkeyPatch, reply: str
 ) -> None:
-    plain = [hit.row for hit in search(small_index, QUERY, SearchSettings(k=12)).hits]
+    plain = [hit.row for hit in search(small_index, QUERY, SearchSettings(k=12, rerank=False)).hits]
     full = reply.replace("12, 3, 1", "12, 3, 1, 2, 4, 5").replace("12,3,1", "12,3,1,2,4,5")
     with LLMServer([Reply(full)]) as server:
         monkeypatch.setenv("WAYFINDER_LLM_BASE_URL", server.base_url)
@@ -234,6 +272,7 @@ def test_a_language_model_that_orders_nothing_leaves_the_order(
 ) -> None:
     monkeypatch.setenv("WAYFINDER_RERANKER", "llm")
     without = search(small_index, QUERY)
+    assert without.hits == search(small_index, QUERY, PLAIN).hits
     assert "needs a language model" in without.degraded[0]
     with LLMServer([Reply("I like paper 3 best.")]) as server:
         monkeypatch.setenv("WAYFINDER_LLM_BASE_URL", server.base_url)
@@ -263,7 +302,7 @@ def test_hyde_carries_the_question_and_moves_the_search(small_index: Index) -> N
 def test_hyde_that_was_not_done_is_reported(small_index: Index) -> None:
     result = search(small_index, QUERY, SearchSettings(hyde=True))
     assert "HyDE was not done: it needs a language model" in result.degraded[0]
-    assert result.hits == search(small_index, QUERY).hits
+    assert result.hits == search(small_index, QUERY, PLAIN).hits
     with LLMServer([Reply(status=401)]) as server:
         failed = search(small_index, QUERY, SearchSettings(hyde=True), llm=LLM(server.config()))
     assert "HyDE was not done: 127.0.0.1 refuses the key" in failed.degraded[0]
