@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import tomllib
 from collections.abc import AsyncIterator, Mapping
@@ -108,6 +109,7 @@ def create_app(index: ServedIndex, settings: WebConfig) -> App:
 @asynccontextmanager
 async def _life(app: App) -> AsyncIterator[None]:
     start_log()  # again: Streamlit's loggers are all there now
+    gc.freeze()  # what is loaded stays: no collection looks through it again while everybody waits
     yield
 
 
@@ -141,6 +143,8 @@ def _set_streamlit(settings: WebConfig, *, host: str, port: int) -> None:
             "server.port": port,
             "server.baseUrlPath": settings.base_path.strip("/"),
             "logger.level": "warning",
+            # A collection of everything after each drawing stops all pages for a while (docs/decisions.md).
+            "runner.postScriptGC": False,
             "server.maxUploadSize": MOST_UPLOAD_BYTES // 1024**2,
         }
     )

@@ -9,6 +9,7 @@ import html
 import logging
 from collections import Counter
 
+import anyio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
@@ -23,7 +24,10 @@ from indexer.config import WebConfig
 
 HEALTH = "/healthz"
 STREAMLITS_HEALTH = "/_stcore/health"
-MESSAGES_PER_MINUTE = 600  # of one page; people and their sliders send a few a second at most
+# Messages at once, and in how many seconds as many again: of one page, of all pages of one visitor. Each can
+# begin a thread that draws a page; what comes faster is not read before its time.
+PAGE_MESSAGES, PAGE_SECONDS = 15, 5.0
+VISITOR_MESSAGES, VISITOR_SECONDS = 150, 10.0
 MOST_UPLOAD_BYTES = 64 * 1024 * 1024  # a file of MOST_BYTES and what HTTP puts around it
 MOST_BODY_BYTES = 64 * 1024  # of anything else
 _POLICY_VIOLATION = 1008
@@ -40,7 +44,8 @@ class Gate:
     def __init__(self, app: ASGIApp, config: WebConfig, login: Login) -> None:
         self.app, self.config, self.login = app, config, login
         self._open: Counter[str] = Counter()  # pages by visitor
-        self._messages = Limit(MESSAGES_PER_MINUTE, "messages")
+        self._of_page = Limit(PAGE_MESSAGES, "messages", seconds=PAGE_SECONDS)
+        self._of_visitor = Limit(VISITOR_MESSAGES, "messages", seconds=VISITOR_SECONDS)
         paths = (HEALTH, STREAMLITS_HEALTH, metrics.PATH, web_login.PATH)
         self._public = {HEALTH, *(config.base_path + path for path in paths)}
 
@@ -95,26 +100,22 @@ class Gate:
         metrics.connections.inc()
         page = f"{id(scope)}"
         try:
-            await self.app(scope, self._counting(page, receive, send), send)
+            await self.app(scope, self._paced(page, who, receive), send)
         finally:
             metrics.connections.dec()
-            self._messages.forget(page)
+            self._of_page.forget(page)
             self._open[who] -= 1
             if not self._open[who]:
                 del self._open[who]
 
-    def _counting(self, page: str, receive: Receive, send: Send) -> Receive:
-        """Receive messages until there are too many; then the page is closed."""
+    def _paced(self, page: str, who: str, receive: Receive) -> Receive:
+        """Receive messages, none before its time; what waits stays in the network."""
 
         async def received() -> Message:
             message = await receive()
-            if message["type"] != "websocket.receive":
-                return message
-            try:
-                self._messages.take(page)
-            except TooOften:
-                await self._closed(send, "messages")
-                return {"type": "websocket.disconnect", "code": _POLICY_VIOLATION}
+            if message["type"] == "websocket.receive":
+                for limit, name in ((self._of_page, page), (self._of_visitor, who)):
+                    await _in_time(limit, name)
             return message
 
         return received
@@ -130,6 +131,18 @@ class Gate:
     def _noted(self, why: str) -> None:
         metrics.refused.labels(why).inc()
         note(_log, "refused", why=why)
+
+
+async def _in_time(limit: Limit, name: str) -> None:
+    """Wait until there is one more to take."""
+    while True:
+        try:
+            limit.take(name)
+        except TooOften as error:
+            metrics.refused.labels("too fast").inc()
+            await anyio.sleep(max(0.01, error.seconds))
+        else:
+            return
 
 
 def _is_page(request: Request) -> bool:

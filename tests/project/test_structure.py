@@ -274,7 +274,9 @@ def test_every_setting_is_documented_and_every_documented_one_exists() -> None:
     assert len(rows) == len(set(rows)), "docs/settings.md lists a variable twice"
     assert set(rows) == read
     for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"), ROOT / "Dockerfile"):
-        named = set(re.findall(r"WAYFINDER_[A-Z_]*[A-Z]\b(?!_?\*)", path.read_text(encoding="utf-8")))
+        named = set(
+            re.findall(r"WAYFINDER_[A-Z_]*[A-Z]\b(?!_?\*)", path.read_text(encoding="utf-8"))
+        )
         assert named <= read, f"{path.name} names {named - read}, which nothing reads"
 
 
@@ -283,4 +285,6 @@ def test_the_environment_is_read_in_one_place() -> None:
         name = str(path.relative_to(ROOT))
         text = path.read_text(encoding="utf-8")
         if name != "indexer/config.py":
-            assert not re.search(r'os\.getenv|environ\.get\(|environ\["[A-Z_]+"\](?! = )', text), name
+            assert not re.search(r'os\.getenv|environ\.get\(|environ\["[A-Z_]+"\](?! = )', text), (
+                name
+            )
