@@ -55,7 +55,10 @@ OWNERS = {
         "app/page_parts.py",
         "app/page_session.py",
         "app/research_parts.py",
+        "eval/visitor.py",
     },
+    "websockets": {"eval/visitor.py"},
+    "playwright": {"eval/paint.py"},
     "fastapi": {"app/api.py"},
     "starlette": {"app/api.py", "app/api_guard.py"},
     "uvicorn": {"app/cli_api.py", "app/slack_http.py"},
@@ -118,7 +121,9 @@ def imported(path: Path) -> set[str]:
 OPTIONAL = {
     "astroquery",
     "matplotlib",
+    "playwright",
     "umap",
+    "websockets",
 }  # imported where installed: an extra, for development, for comparison
 
 
