@@ -15,7 +15,7 @@ from typing import Any
 
 from indexer.errors import RemoteError
 
-ANSWER_SECONDS = 120.0
+ANSWER_SECONDS = 600.0
 BOX = "Your question"
 _TAG = re.compile(r"<[^>]*>")
 _SENTENCE = re.compile(r'<span class="wf-s">(.*?)(?:<button|</span>)', re.DOTALL)
@@ -69,7 +69,7 @@ class Visitor:
         where = f"{self.url.replace('http', 'ws', 1).rstrip('/')}/_stcore/stream"
         try:
             self._socket = await connect(
-                where, subprotocols=[Subprotocol("streamlit")], max_size=None, open_timeout=ANSWER_SECONDS, proxy=None
+                where, subprotocols=[Subprotocol("streamlit")], max_size=None, open_timeout=ANSWER_SECONDS, ping_interval=None, proxy=None
             )  # fmt: skip
         except (OSError, TimeoutError, _web_socket_error()) as error:
             raise RemoteError(f"No visit at {where}: {error}") from error
