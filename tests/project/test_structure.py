@@ -56,9 +56,12 @@ OWNERS = {
         "app/page_session.py",
         "app/research_parts.py",
         "app/web.py",
+        "eval/visitor.py",
     },
     "prometheus_client": {"app/metrics.py"},
     "itsdangerous": {"app/web_login.py"},
+    "websockets": {"eval/visitor.py"},
+    "playwright": {"eval/paint.py"},
     "fastapi": {"app/api.py"},
     "starlette": {
         "app/api.py",
@@ -128,7 +131,9 @@ def imported(path: Path) -> set[str]:
 OPTIONAL = {
     "astroquery",
     "matplotlib",
+    "playwright",
     "umap",
+    "websockets",
 }  # imported where installed: an extra, for development, for comparison
 
 
