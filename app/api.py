@@ -21,6 +21,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from app import metrics
 from app.api_guard import MOST_BODY_BYTES, Guard, client_of, reply
 from app.api_replies import AskReply, HealthReply, PaperReply, SearchReply, StageRow
 from app.api_requests import AskRequest, ImpactRequest, SearchRequest, SimilarRequest
@@ -28,8 +29,10 @@ from app.api_service import Row, Service
 from app.default_index import default_index_dir
 from app.impact_replies import ImpactReply
 from app.limits import Lanes
+from app.logs import start_log
 from app.mcp_server import mcp_server
 from app.problems import MEDIA_TYPE, SCHEMA, Problem, problem_of, shown
+from app.questions import VisitorGone
 from app.served_index import ServedIndex
 from indexer import config
 from indexer.config import ApiConfig
@@ -62,10 +65,6 @@ _DESCRIPTION = (
 )
 
 
-class ClientGone(Exception):
-    """Nobody waits for this answer any more."""
-
-
 def create_app(service: Service, settings: ApiConfig, *, rest: bool = True) -> FastAPI:
     """The application: /v1 (unless `rest` is off), /mcp and /openapi.json behind one guard."""
     lanes = Lanes()
@@ -91,6 +90,7 @@ def create_app(service: Service, settings: ApiConfig, *, rest: bool = True) -> F
     )
     app.include_router(_routes(service, lanes) if rest else _health(service))
     app.router.routes.extend(tools.routes)
+    app.add_route(metrics.PATH, _metrics, include_in_schema=False)
     app.add_exception_handler(WayfinderError, _told)
     app.add_exception_handler(Exception, _told)
     app.add_exception_handler(RequestValidationError, _told_what_is_invalid)
@@ -104,6 +104,7 @@ def create_app(service: Service, settings: ApiConfig, *, rest: bool = True) -> F
 def from_environment(*, rest: bool = True) -> FastAPI:
     """The application that the environment asks for: what each worker of `wayfinder api` runs."""
     settings = config.api_config()
+    start_log()
     served = ServedIndex(default_index_dir(None, lambda stage, done, total: None))
     return create_app(Service(served, settings.answers_per_minute), settings, rest=rest)
 
@@ -138,14 +139,14 @@ def _add_searches(router: APIRouter, service: Service, lanes: Lanes) -> None:
         return _json(await lanes.search(service.search, asked, client_of(request)))
 
     @router.post("/similar", response_model=SearchReply, responses=_problems(*_USUAL, 404))
-    async def similar(asked: SimilarRequest) -> Response:
+    async def similar(asked: SimilarRequest, request: Request) -> Response:
         """Find the papers most like given ones, like a pasted text, or like both."""
-        return _json(await lanes.search(service.similar, asked))
+        return _json(await lanes.search(service.similar, asked, client_of(request)))
 
     @router.post("/impact", response_model=ImpactReply, responses=_problems(*_USUAL, 404))
-    async def impact(asked: ImpactRequest) -> Response:
+    async def impact(asked: ImpactRequest, request: Request) -> Response:
         """Say what facilities, methods or topics contributed, every number with its papers."""
-        return _json(await lanes.search(service.impact, asked))
+        return _json(await lanes.search(service.impact, asked, client_of(request)))
 
     @router.get(
         "/papers/{identifier:path}", response_model=PaperReply, responses=_problems(*_USUAL, 404)
@@ -188,14 +189,14 @@ async def _stages(
 
     def on_event(event: AnswerEvent) -> None:
         if gone.is_set():
-            raise ClientGone
+            raise VisitorGone
         loop.call_soon_threadsafe(happened.put_nowait, ("stage", event_row(event)))
 
     async def answering() -> None:
         try:
             row = await lanes.answer(service.ask, asked, client, on_event)
             happened.put_nowait(("answer", row))
-        except ClientGone:
+        except VisitorGone:
             return
         except Exception as error:  # noqa: BLE001 - the stream has begun: it ends with words
             happened.put_nowait(("error", problem_of(error).row))
@@ -209,6 +210,11 @@ async def _stages(
         await task
     finally:
         gone.set()
+
+
+async def _metrics(request: Request) -> Response:
+    page = metrics.metrics_page(request.headers)
+    return Response(page.body, page.status, headers=page.headers, media_type=page.media_type)
 
 
 def _json(row: Row) -> Response:

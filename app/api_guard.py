@@ -6,7 +6,6 @@ It stands before everything else, Model Context Protocol included.
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import json
 from hashlib import sha256
 from urllib.parse import urlsplit
@@ -18,11 +17,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app import metrics
 from app.limits import CLIENT, NOBODY, Limit, TooOften
+from app.network import client_address
 from app.problems import MEDIA_TYPE, Problem, problem_of
 from indexer.config import ApiConfig
 
-OPEN_PATHS = frozenset({"/v1/health", "/openapi.json"})
+OPEN_PATHS = frozenset({"/v1/health", "/openapi.json", metrics.PATH})
 MOST_BODY_BYTES = 1_000_000
 BODY_SECONDS = 20.0
 TOO_LONG = f"The body is longer than {MOST_BODY_BYTES:,} bytes: send less."
@@ -65,7 +66,7 @@ class Guard:
             said = "This key is not known here" if key else "A key is needed"
             detail = f"{said}: send it as `Authorization: Bearer KEY`."
             return Problem(401, detail, headers={"WWW-Authenticate": "Bearer"})
-        scope[CLIENT] = f"key {digest.hex()[:16]}" if known else _address(scope)
+        scope[CLIENT] = f"key {digest.hex()[:16]}" if known else client_address(scope)
         try:
             self._calls.take(scope[CLIENT])
         except TooOften as error:
@@ -101,16 +102,6 @@ def client_of(request: Request) -> str:
 def _key(headers: Headers) -> str:
     scheme, _, key = headers.get("authorization", "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else ""
-
-
-def _address(scope: Scope) -> str:
-    """The client's address; of IPv6 the network, which is one subscriber's."""
-    host = (scope.get("client") or (NOBODY, 0))[0]
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return str(host)
-    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else host
 
 
 def _name(address: str) -> str:

@@ -12,6 +12,8 @@ from typing import Any
 
 from app.api_requests import AskRequest, ImpactRequest, SearchRequest, SimilarRequest
 from app.limits import NOBODY, Limit
+from app.model_session import model_session
+from app.questions import Asked, counted
 from app.served_index import ServedIndex
 from indexer import config
 from indexer.errors import QueryError
@@ -20,7 +22,7 @@ from retrieval.followup import made_whole
 from retrieval.impact import compare
 from retrieval.impact_rows import impact_row, without_papers
 from retrieval.llm import LLM
-from retrieval.records import Checking
+from retrieval.records import Answer, Checking
 from retrieval.rows import answer_row, paper_row, result_row
 from retrieval.writing import OnEvent
 
@@ -41,13 +43,19 @@ class Service:
     def search(self, asked: SearchRequest, client: str = NOBODY) -> Row:
         """The papers that answer a query, best first."""
         model = self.model(client)
-        found = search(self.served.current(), asked.query, asked.settings(), llm=model)
+        found = counted(
+            Asked("api", "search", asked.query, client),
+            lambda: search(self.served.current(), asked.query, asked.settings(), llm=model),
+        )
         return result_row(found, abstracts=asked.abstracts)
 
-    def similar(self, asked: SimilarRequest) -> Row:
+    def similar(self, asked: SimilarRequest, client: str = NOBODY) -> Row:
         """The papers most like given ones, or like a text."""
-        found = similar(
-            self.served.current(), asked.papers, asked.settings(), text=asked.text, by=asked.by
+        found = counted(
+            Asked("api", "similar", asked.text or " ".join(asked.papers), client),
+            lambda: similar(
+                self.served.current(), asked.papers, asked.settings(), text=asked.text, by=asked.by
+            ),
         )
         return result_row(found, abstracts=asked.abstracts)
 
@@ -62,11 +70,18 @@ class Service:
         Raises:
             TooOften: this client has had its answers of the minute.
         """
+        answer = counted(
+            Asked("api", "ask", asked.question, client),
+            lambda: self._answer(asked, client, on_event),
+        )
+        return answer_row(answer)
+
+    def _answer(self, asked: AskRequest, client: str, on_event: OnEvent) -> Answer:
         self.answers.take(client)
         model = None if asked.offline else self.model(client)
         thread = asked.after.context() if asked.after else None
         question = made_whole(asked.question, thread, model) if thread else asked.question
-        answer = ask(
+        return ask(
             self.served.current(),
             question,
             asked.ranking(),
@@ -81,14 +96,16 @@ class Service:
             statement=asked.statement,
             on_event=on_event,
         )
-        return answer_row(answer)
 
-    def impact(self, asked: ImpactRequest) -> Row:
+    def impact(self, asked: ImpactRequest, client: str = NOBODY) -> Row:
         """What each name contributed, side by side."""
         if asked.since is not None and asked.until is not None and asked.since > asked.until:
             raise QueryError(f"since {asked.since} is after until {asked.until}: exchange them.")
         index = self.served.current()
-        found = compare(index, asked.names, asked.kind, asked.scope())
+        found = counted(
+            Asked("api", "impact", ", ".join(asked.names), client),
+            lambda: compare(index, asked.names, asked.kind, asked.scope()),
+        )
         rows = [impact_row(index, one) for one in found]
         return {"impacts": rows if asked.identifiers else [without_papers(row) for row in rows]}
 
@@ -129,6 +146,8 @@ class Service:
                 for who, (llm, at) in open_ones
                 if now - at < SESSION_SECONDS and llm.config == configured
             }
-            llm, _ = self._sessions.get(client) or (LLM(configured), now)
-            self._sessions[client] = (llm, now)
+            kept = self._sessions.get(client)
+            llm = kept[0] if kept else model_session(client)
+            if llm is not None:
+                self._sessions[client] = (llm, now)
         return llm

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from contextlib import suppress
 from importlib.metadata import entry_points
@@ -50,6 +49,7 @@ from app.options import (
 )
 from app.progress import writing
 from app.terminal import JsonOption, QuietOption, index_directory, out, say
+from indexer import config
 from indexer.document import MOST_BYTES
 from indexer.errors import QueryError, SourceError, WayfinderError
 from indexer.store import Index
@@ -371,24 +371,13 @@ def serve(
 ) -> None:
     """Start the web app on the index."""
     directory = index_directory(index, quiet)
-    load_index(directory)  # an index that cannot be opened is said here, not on the page
-    say(f"Wayfinder is starting on http://{host}:{port} with {directory}")
-    page = Path(__file__).with_name("page.py")
-    command = [
-        sys.executable,
-        "-m",
-        "streamlit",
-        "run",
-        str(page),
-        "--server.port",
-        str(port),
-        "--server.address",
-        host,
-        "--server.maxUploadSize",
-        str(MOST_BYTES // 1_000_000),
-    ]
-    environment = {**os.environ, "WAYFINDER_INDEX": str(directory.resolve())}
-    raise SystemExit(subprocess.run(command, env=environment, check=False).returncode)  # noqa: S603
+    directory = directory.resolve()
+    os.environ["WAYFINDER_INDEX"] = str(directory)
+    from app.web import serve as serve_pages
+
+    path = config.web_config().base_path
+    say(f"Wayfinder is starting on http://{host}:{port}{path} with {directory}")
+    serve_pages(directory, host=host, port=port)
 
 
 def commands() -> typer.Typer:

@@ -84,6 +84,10 @@ def _serve(
         config.api_config(),
         config.llm_config(),
         config.reranker_config(),
+        config.metrics_key(),
+        config.log_config(),
+        config.questions_at_once(),
+        config.visitor_day_tokens(),
     )  # mistakes are said here, once
     directory = index_directory(index, quiet).resolve()
     load_index(directory)  # an index that cannot be opened too

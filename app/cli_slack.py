@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.logs import start_log
 from app.options import IndexOption
 from app.terminal import JsonOption, QuietOption, index_directory, out, say
 from indexer import config
@@ -128,7 +127,7 @@ def _configured() -> SlackConfig:
         raise MissingCredential(
             "Slack needs the bot's token: make the app with the manifest of README.md, install it, and set SLACK_BOT_TOKEN (xoxb-...)."
         )
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
+    start_log()
     return settings
 
 

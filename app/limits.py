@@ -1,6 +1,6 @@
 """How often one client may ask, and how many requests are worked on at once.
 
-Often: a bucket for each client, filled a little every second. At once: a lane of threads; the others wait.
+Often: a bucket for each client, filled a little every second. At once: a lane; the others wait for their turn.
 """
 
 from __future__ import annotations
@@ -8,13 +8,15 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import anyio
 import anyio.to_thread
 
+from indexer import config
 from indexer.errors import UserError
 
 T = TypeVar("T")
@@ -26,7 +28,8 @@ NOBODY = "local"  # the one client of a process that has no others
 MOST_CLIENTS = 10_000  # remembered; the one not heard of for longest is forgotten
 MOST_WAITING = 200  # requests of a lane; more are told to come back
 BUSY_SECONDS = 5
-ANSWERS_AT_ONCE = 8
+LOOK_SECONDS = 0.5  # between two looks whether it is one's turn
+HOUR = 3600.0
 
 
 class TooOften(UserError):
@@ -38,13 +41,22 @@ class TooOften(UserError):
 
 
 class Limit:
-    """At most `per_minute` calls of each client, which may come at once; None: no limit. Thread-safe."""
+    """At most `most` calls of each client in a minute, or in `seconds`, which may come at once; None: no limit.
+
+    Thread-safe.
+    """
 
     def __init__(
-        self, per_minute: int | None, what: str, clock: Callable[[], float] = time.monotonic
+        self,
+        most: int | None,
+        what: str,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        seconds: float = 60.0,
     ) -> None:
-        self.per_minute = per_minute
+        self.most = most
         self.what = what  # is counted, in words: "calls"
+        self.seconds = seconds
         self._clock = clock
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()  # calls left, and when
         self._lock = threading.Lock()
@@ -55,21 +67,29 @@ class Limit:
         Raises:
             TooOften: it has none left.
         """
-        if self.per_minute is None:
+        if self.most is None:
             return
-        a_second = self.per_minute / 60
+        a_second = self.most / self.seconds
         with self._lock:
             now = self._clock()
-            left, at = self._left.pop(client, (float(self.per_minute), now))
-            left = min(float(self.per_minute), left + (now - at) * a_second)
+            left, at = self._left.pop(client, (float(self.most), now))
+            left = min(float(self.most), left + (now - at) * a_second)
             self._left[client] = (left - 1 if left >= 1 else left, now)
             if len(self._left) > MOST_CLIENTS:
                 self._left.popitem(last=False)
         if left < 1:
+            wait = (1 - left) / a_second
+            every = "an hour" if self.seconds == HOUR else "a minute"
+            when = f"in {wait / 60:.0f} minutes" if wait > 90 else "in a moment"
             raise TooOften(
-                f"{self.per_minute} {self.what} a minute are allowed, and they are used up: wait a moment.",
-                (1 - left) / a_second,
+                f"{self.most} {self.what} {every} are allowed, and they are used up: come back {when}.",
+                wait,
             )
+
+    def forget(self, client: str) -> None:
+        """Let a client go that will not come back."""
+        with self._lock:
+            self._left.pop(client, None)
 
 
 class TooBusy(UserError):
@@ -78,12 +98,83 @@ class TooBusy(UserError):
     seconds = float(BUSY_SECONDS)
 
 
+class Lane:
+    """How many threads work at the same time; the others wait, first come first served."""
+
+    def __init__(self, at_once: int) -> None:
+        self.at_once = at_once
+        self._working = 0
+        self._waiting: deque[object] = deque()
+        self._changed = threading.Condition()
+
+    @property
+    def n_waiting(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
+
+    @property
+    def n_working(self) -> int:
+        """How many work."""
+        return self._working
+
+    @contextmanager
+    def turn(self, on_wait: Callable[[int], None] = lambda ahead: None) -> Iterator[None]:
+        """Work within the block; until then `on_wait` hears again and again how many are before this one.
+
+        Whatever `on_wait` raises ends the waiting.
+
+        Raises:
+            TooBusy: too many wait.
+        """
+        me = object()
+        with self._changed:
+            if len(self._waiting) >= MOST_WAITING:
+                raise _too_busy()
+            self._waiting.append(me)
+        self._wait(me, on_wait)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._working -= 1
+                self._changed.notify_all()
+
+    def _wait(self, me: object, on_wait: Callable[[int], None]) -> None:
+        try:
+            while (ahead := self._begun(me)) is not None:
+                on_wait(ahead)
+                with self._changed:
+                    self._changed.wait(LOOK_SECONDS)
+        except BaseException:
+            with self._changed:
+                self._waiting.remove(me)
+                self._changed.notify_all()
+            raise
+
+    def _begun(self, me: object) -> int | None:
+        """None when it is this one's turn, which it then has; else how many are before it."""
+        with self._changed:
+            ahead = self._waiting.index(me)
+            if ahead or self._working >= self.at_once:
+                return ahead
+            self._waiting.popleft()
+            self._working += 1
+            self._changed.notify_all()
+            return None
+
+
+def searches_at_once() -> int:
+    """As many as there are processors: a search needs one and waits for nothing."""
+    return max(2, os.cpu_count() or 1)
+
+
 class Lanes:
-    """How many searches and answers are worked on at once, in threads of this process."""
+    """How many searches and answers are worked on at once, for an asynchronous server."""
 
     def __init__(self) -> None:
-        self.searches = anyio.CapacityLimiter(max(2, os.cpu_count() or 1))
-        self.answers = anyio.CapacityLimiter(ANSWERS_AT_ONCE)  # these wait for a model, mostly
+        self.searches = anyio.CapacityLimiter(searches_at_once())
+        # these wait for a model, mostly
+        self.answers = anyio.CapacityLimiter(config.questions_at_once())
 
     async def search(self, work: Callable[..., T], *given: object) -> T:
         """Do what needs the processor alone.
@@ -104,5 +195,9 @@ class Lanes:
 
 async def _in_lane(lane: anyio.CapacityLimiter, work: Callable[..., T], *given: object) -> T:
     if lane.statistics().tasks_waiting >= MOST_WAITING:
-        raise TooBusy(f"{MOST_WAITING} requests are waiting already: come back in a moment.")
+        raise _too_busy()
     return await anyio.to_thread.run_sync(work, *given, limiter=lane)
+
+
+def _too_busy() -> TooBusy:
+    return TooBusy(f"{MOST_WAITING} requests are waiting already: come back in a moment.")

@@ -12,7 +12,7 @@ import streamlit as st
 from app import answer_parts, page_parts
 from app.library import MOST_PAPERS
 from app.library_parts import add_papers
-from app.page_session import keep_set
+from app.page_session import asked, keep_set
 from indexer.landscape import Landscape
 from indexer.store import Index
 from indexer.weights import UNKNOWN_CITATIONS
@@ -122,12 +122,12 @@ def _ask(index: Index, rows: Rows, llm: LLM | None) -> None:
         st.container(horizontal=True, vertical_alignment="bottom"),
     ):
         question = st.text_input("Question", key="map-question", placeholder="What do these papers find?")  # fmt: skip
-        asked = st.form_submit_button("Ask")
-    if asked and question.strip():
+        pressed = st.form_submit_button("Ask")
+    if pressed and question.strip():
         ids = tuple(index.papers[int(row)].id for row in rows)
         settings = SearchSettings(filters=SearchFilters(among=ids))
         with st.spinner(f"Reading {len(rows):,} papers"):
-            answer = ask(index, question.strip(), settings, llm=llm)
+            answer = asked("ask", question, lambda: ask(index, question.strip(), settings, llm=llm))
         answer_parts.answer(answer)
         answer_parts.papers(answer, index=index)
 

@@ -17,6 +17,7 @@ _MOTTOS = {
     "similar": "Papers like your abstract, your draft, or papers you name.",
     "library": "Your own papers: ask only them, and take them away.",
     "about": "What this index holds, how answers are made and checked, and what becomes of your words.",
+    "privacy": "What becomes of your words on this host, made of the settings in force.",
     "map": "The papers of this index, near each other where they are near in meaning.",
     "impact": "What facilities, methods and topics contributed, every number with its papers.",
 }
@@ -25,7 +26,8 @@ _MOTTOS = {
 def main() -> None:
     """Draw the page that is asked for; the only place where errors become words on it."""
     st.set_page_config(page_title="Wayfinder", page_icon="🧭", layout="centered")
-    page = st.navigation(_pages(), position="top")
+    pages = _pages()
+    page = st.navigation(pages, position="top")
     page_parts.style()
     if page.url_path in _MOTTOS:
         page_parts.masthead(page.title, _MOTTOS[page.url_path])
@@ -33,6 +35,8 @@ def main() -> None:
         page.run()
     except WayfinderError as error:
         st.error(page_parts.literal(str(error)))
+    with st.container(key="page-foot"):
+        st.page_link(pages[-1], label="Privacy on this host")
 
 
 def _pages() -> list[st.Page]:
@@ -51,6 +55,7 @@ def _pages() -> list[st.Page]:
         st.Page(_similar, title="Similar", url_path="similar"),
         st.Page(_library, title="Library", url_path="library"),
         st.Page(_about, title="About this index", url_path="about"),
+        st.Page(_privacy, title="Privacy", url_path="privacy", visibility="hidden"),
     ]
 
 
@@ -82,6 +87,12 @@ def _about() -> None:
     from app import page_about
 
     page_about.draw(open_index())
+
+
+def _privacy() -> None:
+    from app import page_about
+
+    page_about.privacy(open_index())
 
 
 if __name__ == "__main__":

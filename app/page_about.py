@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from app.page_parts import escape, literal, table
-from app.privacy import model_place, privacy_note
+from app.privacy import model_place, privacy_parts
 from indexer import config
 from indexer.store import Index
 from indexer.weights import UNKNOWN_CITATIONS, UNKNOWN_YEAR
@@ -46,7 +46,14 @@ def draw(index: Index) -> None:
     _heading("How answers are made and checked")
     st.html("<ol>" + "".join(f"<li>{escape(step)}</li>" for step in (*_HOW, _writer())) + "</ol>")
     _heading("Privacy")
-    st.markdown(literal(privacy_note(index)))
+    privacy(index)
+
+
+def privacy(index: Index) -> None:
+    """What becomes of a visitor's words, under headings."""
+    for heading, said in privacy_parts(index).items():
+        lines = "".join(f"<li>{escape(sentence)}</li>" for sentence in said)
+        st.html(f'<h3 class="wf-turn">{escape(heading)}</h3><ul>{lines}</ul>')
 
 
 def _facts(index: Index) -> list[tuple[str, str]]:

@@ -20,7 +20,7 @@ from app import (
     page_settings,
 )
 from app.page_question import examples, question_box
-from app.page_session import visitors_llm
+from app.page_session import asked, visitors_llm
 from app.page_thread import earlier_turns, forget, remember, thread_of
 from app.page_wording import Asking, asking
 from indexer.store import Index
@@ -101,7 +101,11 @@ def _answer(index: Index, question: str, settings: SearchSettings, chosen: Askin
     if st.session_state.get("answer_key") != key:
         if thread_of(question) is None:
             forget()
-        st.session_state.answer = _ask_showing_stages(index, question, settings, chosen, statement=statement)  # fmt: skip
+        st.session_state.answer = asked(
+            "ask",
+            question,
+            lambda: _ask_showing_stages(index, question, settings, chosen, statement=statement),
+        )
         st.session_state.answer_key = key
     answer: Answer = st.session_state.answer
     return answer

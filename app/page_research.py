@@ -13,7 +13,7 @@ from dataclasses import replace
 import streamlit as st
 
 from app import page_parts, page_settings
-from app.page_session import open_index, visitors_llm
+from app.page_session import asked_in_background, open_index, visitors_llm
 from app.research_files import visit_folder
 from app.research_job import ResearchJob
 from app.research_parts import HOW_FAR, progress, report_body, report_head
@@ -100,12 +100,13 @@ def _plan(index: Index, settings: SearchSettings, *, offline: bool) -> None:
         folder = visit_folder()
         trace = folder.path / "trace.jsonl"
         job = ResearchJob(trace, tuple(parts), limits.max_steps, folder)
+        in_turn = asked_in_background("research", question, job.cancel)
 
         def run(cancel: threading.Event, on_record: OnRecord) -> Report:
-            return research(
+            return in_turn(lambda: research(
                 index, question, settings, llm=llm, offline=offline or llm is None, plan=parts,
                 limits=limits, trace=trace, cancel=cancel, on_record=on_record,
-            )  # fmt: skip
+            ))  # fmt: skip
 
         _begun(job, run)
 
@@ -210,9 +211,12 @@ def _gone_on(index: Index, job: ResearchJob, report: Report | None) -> None:
     steps = limits.max_steps if limits else job.max_steps
     again = ResearchJob(job.trace, job.parts, steps, job.folder)
     llm = visitors_llm()
+    in_turn = asked_in_background("research", st.session_state.researched, again.cancel)
 
     def run(cancel: threading.Event, on_record: OnRecord) -> Report:
-        return resume(index, job.trace, llm=llm, limits=limits, cancel=cancel, on_record=on_record)
+        return in_turn(lambda: resume(
+            index, job.trace, llm=llm, limits=limits, cancel=cancel, on_record=on_record
+        ))  # fmt: skip
 
     _begun(again, run)
 

@@ -11,7 +11,7 @@ import streamlit as st
 
 from app import answer_parts, library_parts, page_actions, page_link, page_parts, page_settings
 from app.page_question import examples, question_box
-from app.page_session import visitors_llm
+from app.page_session import asked, visitors_llm
 from indexer.store import Index
 from retrieval import search
 from retrieval.ads_link import ads_search_url
@@ -87,7 +87,9 @@ def _searched(index: Index, words: str, settings: SearchSettings) -> SearchResul
     settings = replace(settings, k=FOUND, ignored=page_settings.taken_away(words))
     key = (index.manifest.snapshot, words, settings.key)
     if st.session_state.get("search-key") != key:
-        st.session_state["search-result"] = search(index, words, settings, llm=visitors_llm())
+        st.session_state["search-result"] = asked(
+            "search", words, lambda: search(index, words, settings, llm=visitors_llm())
+        )
         st.session_state["search-key"] = key
     result: SearchResult = st.session_state["search-result"]
     return result

@@ -6,6 +6,7 @@ import streamlit as st
 
 from app import library_parts
 from app.page_parts import literal, paper_cards
+from app.page_session import asked
 from indexer.errors import WayfinderError
 from indexer.store import Index
 from retrieval.fields import identifiers_in
@@ -66,7 +67,9 @@ def _found(index: Index) -> None:
             settings = SearchSettings(k=k, filters=SearchFilters(since=since, until=until), reviews_first=reviews)  # fmt: skip
             papers, text = _given(named, text)
             with st.spinner(f"Comparing with {len(index.papers):,} papers"):
-                st.session_state["similar-result"] = similar(index, papers, settings, text=text, by=by)  # fmt: skip
+                st.session_state["similar-result"] = asked(
+                    "similar", text or named, lambda: similar(index, papers, settings, text=text, by=by)
+                )  # fmt: skip
         except WayfinderError as error:
             st.warning(literal(str(error)))
             return

@@ -1,4 +1,4 @@
-"""What becomes of a visitor's words, as this host is configured: one paragraph, the same wherever it is shown."""
+"""What becomes of a visitor's words, made of the settings in force: the same wherever it is shown."""
 
 from __future__ import annotations
 
@@ -8,10 +8,18 @@ from indexer import config
 from indexer.store import Index
 
 
+def privacy_parts(index: Index) -> dict[str, list[str]]:
+    """What leaves this host, what is kept and for how long, and who can read it: sentences under headings."""
+    return {
+        "What leaves this machine": _elsewhere(index),
+        "What is kept here, and how long": [*_kept_here(), *_noted()],
+        "Who can read it": _readers(),
+    }
+
+
 def privacy_note(index: Index) -> str:
-    """Where questions go, what is kept and for how long."""
-    said = [*_elsewhere(index), *_kept_here()]
-    return " ".join(said)
+    """The same as one paragraph."""
+    return " ".join(said for part in privacy_parts(index).values() for said in part)
 
 
 def model_place() -> str:
@@ -44,12 +52,15 @@ def _elsewhere(index: Index) -> list[str]:
 
 
 def _kept_here() -> list[str]:
-    """What this host keeps."""
+    """What this host keeps of a visit."""
     llm = config.llm_config()
-    said = []
+    said = ["Your question, settings, files and library live in the memory of your visit; they end some minutes after you close its page."]  # fmt: skip
     if llm.enabled and llm.cache is not None:
-        said.append("Replies of the language model are kept on this host, so that the same question costs once.")  # fmt: skip
-    said.append("Your question, settings, files and library live in the memory of your visit and end with it.")  # fmt: skip
+        said.append(
+            "Replies of the language model are kept on this host until whoever runs it deletes them, so that the same "
+            "question costs once: each under a name that does not tell the question, but what was answered can be read."
+        )
+    said.append("Deep research writes its question and what it found to a file, deleted with “Another question” or when you leave; what a stopped server leaves behind goes with the first run a day later.")  # fmt: skip
     if config.feedback_file() is not None:
         said.append(
             "If you vote on an answer, the question, what you judged and your vote are kept in a file on this host, "
@@ -57,4 +68,40 @@ def _kept_here() -> list[str]:
         )
     else:
         said.append("No feedback is kept.")
+    return said
+
+
+def _noted() -> list[str]:
+    """What is counted and logged, and what cookies are for."""
+    web, log = config.web_config(), config.log_config()
+    said = []
+    if log.json and log.questions:
+        said.append("The log of this host has a line for each question, with its words and your name or address in it.")  # fmt: skip
+    elif log.json:
+        said.append("The log of this host has a line for each question: when, what kind, how long it took, what came of it; neither its words nor who asked.")  # fmt: skip
+    else:
+        said.append("Questions are in no log.")
+    if web.questions_per_hour is not None or config.visitor_day_tokens() is not None:
+        by = "name" if web.login_header else "address"
+        said.append(f"To keep the limits of one visitor, your {by} and how much you asked are counted in memory, and never written down.")  # fmt: skip
+    if web.password:
+        said.append("A cookie says for two weeks that you know the password; it holds a random name.")  # fmt: skip
+    if web.login_header:
+        said.append("Whoever runs the login before this site tells it your name.")
+    said.append("Nothing here follows you: no statistics of visitors, nothing loaded from elsewhere. A link that you share holds its question.")  # fmt: skip
+    return said
+
+
+def _readers() -> list[str]:
+    """Whose eyes what is kept is open to."""
+    kept = config.feedback_file() is not None or (
+        config.llm_config().enabled and config.llm_config().cache is not None
+    )
+    said = ["No other visitor sees what you ask."]
+    said.append(
+        "Whoever runs this host could read the memory of its programs"
+        + (" and the files named above." if kept or config.log_config().json else ".")
+    )
+    if place := model_place():
+        said.append(f"Whoever runs {place} can read what is sent there; its own rules say what they keep.")  # fmt: skip
     return said

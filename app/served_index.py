@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from functools import cache
 from pathlib import Path
 
 from indexer.errors import WayfinderError
@@ -45,6 +46,12 @@ class ServedIndex:
                 self._lock.release()
         return self._index
 
+    @property
+    def behind(self) -> bool:
+        """Whether a newer snapshot is there that is not in use: not yet, or because it cannot be opened."""
+        mark = self._marked()
+        return mark is not None and mark != self._mark
+
     def _replace(self, mark: Mark | None) -> None:
         try:
             self._index = self._opened()
@@ -68,3 +75,13 @@ class ServedIndex:
         except OSError:
             return None
         return (found.st_ino, found.st_mtime_ns, found.st_size)
+
+
+@cache
+def served(directory: Path) -> ServedIndex:
+    """The one of this process for a directory, opened by who asks first.
+
+    Raises:
+        WayfinderError: it cannot be opened.
+    """
+    return ServedIndex(directory)

@@ -15,6 +15,8 @@ from datetime import date
 from slack_sdk import WebClient
 
 from app import feedback
+from app.model_session import model_session
+from app.questions import Asked, counted
 from app.served_index import ServedIndex
 from app.slack_blocks import note
 from app.slack_digest import known_papers
@@ -78,13 +80,16 @@ class Desk:
         whole = made_whole(question, before, model) if before else question
         kept = before if before is not None and belongs(whole, before) else None
         try:
-            answer = ask(
-                index,
-                whole,
-                llm=model,
-                offline=self.offline,
-                thread=kept,
-                on_event=making.on_event,
+            answer = counted(
+                Asked("slack", "ask", whole, user),
+                lambda: ask(
+                    index,
+                    whole,
+                    llm=model,
+                    offline=self.offline,
+                    thread=kept,
+                    on_event=making.on_event,
+                ),
             )
             key = secrets.token_hex(8)
             context = before if answer.refused else context_of(answer)
@@ -114,7 +119,10 @@ class Desk:
         given, missing, draft = _named(index, text)
         making = Making(place, self.state, self._hasty, n_papers=len(index.papers))
         try:
-            result = similar(index, given, SearchSettings(k=MORE_PAPERS), text=draft)
+            result = counted(
+                Asked("slack", "similar", text),
+                lambda: similar(index, given, SearchSettings(k=MORE_PAPERS), text=draft),
+            )
             row = _similar_row(index, result, given, draft)
             key = secrets.token_hex(8)
             context = context_of_papers(_title(index, given, draft), row)
@@ -241,8 +249,9 @@ class Desk:
         with self._lock:
             known = self._sessions.pop(name, None)
             if known is None or known.config != configured:
-                known = LLM(configured)
-            self._sessions[name] = known
+                known = model_session(user)
+            if known is not None:
+                self._sessions[name] = known
             while len(self._sessions) > MOST_SESSIONS:
                 self._sessions.popitem(last=False)
             return known

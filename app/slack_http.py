@@ -11,6 +11,8 @@ import uvicorn
 from slack_bolt import App
 from slack_bolt.request import BoltRequest
 
+from app import metrics
+
 log = logging.getLogger("wayfinder.slack")
 
 PATH = "/slack/events"
@@ -36,6 +38,9 @@ class SlackEndpoint:
         path, method = scope["path"], scope["method"]
         if path == HEALTH and method in ("GET", "HEAD"):
             await _reply(send, 200, b"ok")
+        elif path == metrics.PATH and method == "GET":
+            found = metrics.metrics_page(_headers(scope))
+            await _reply(send, found.status, found.body, found.media_type)
         elif path != PATH:
             await _reply(send, 404, b"not found")
         elif method != "POST":
@@ -44,10 +49,7 @@ class SlackEndpoint:
             await self._slack(scope, receive, send)
 
     async def _slack(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = {
-            name.decode("latin-1").lower(): value.decode("latin-1")
-            for name, value in scope["headers"]
-        }
+        headers = _headers(scope)
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 body = await _body(receive)
@@ -66,7 +68,7 @@ class SlackEndpoint:
             await _reply(send, 401, b"not signed")
             return
         request = BoltRequest(
-            body=text, query=scope["query_string"].decode("latin-1"), headers=headers
+            body=text, query=scope["query_string"].decode("latin-1"), headers={**headers}
         )
         answered = await asyncio.to_thread(self._app.dispatch, request)
         if answered.status == 401:
@@ -90,6 +92,12 @@ def server(app: App, *, host: str, port: int) -> uvicorn.Server:
             timeout_keep_alive=15,
         )
     )
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    return {
+        name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
+    }
 
 
 async def _body(receive: Receive) -> bytes | None:

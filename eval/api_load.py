@@ -8,13 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import os
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,11 +17,10 @@ import httpx2
 import numpy as np
 import psutil
 
-from indexer.errors import RemoteError
+from eval.serving import cpu_seconds, served
 from retrieval import load_index, search
 
 WARM_UP = 20
-START_SECONDS = 120.0
 NO_LIMITS = {
     "WAYFINDER_API_CALLS_PER_MINUTE": "0",
     "WAYFINDER_API_ANSWERS_PER_MINUTE": "0",
@@ -63,7 +57,8 @@ def loads(
     """
     yield _direct(index, questions, seconds)
     for number in workers:
-        with _served(index, number) as (url, process):
+        arguments = ["api", "--index", str(index), "--workers", str(number)]
+        with served(arguments, "/v1/health", NO_LIMITS) as (url, process):
             yield asyncio.run(_asked(url, process, questions, number, connections, seconds))
 
 
@@ -122,10 +117,10 @@ async def _asked(
     await all_asking(min(5.0, seconds))  # every process loads its words
     took.clear()
     failed = 0
-    own, cpu, began = time.process_time(), _cpu_seconds(process), time.perf_counter()
+    own, cpu, began = time.process_time(), cpu_seconds(process), time.perf_counter()
     await all_asking(seconds)
     name = f"API, {workers} process{'es' if workers > 1 else ''}, {connections} connections"
-    used = _cpu_seconds(process) - cpu
+    used = cpu_seconds(process) - cpu
     return _load(name, took, failed, began, used, time.process_time() - own)
 
 
@@ -143,40 +138,3 @@ def _load(
         1000 * cpu / n,
         1000 * asking / n,
     )
-
-
-def _cpu_seconds(process: psutil.Process) -> float:
-    """Of a process and its children, so far."""
-    times = [one.cpu_times() for one in (process, *process.children(recursive=True))]
-    return float(sum(time.user + time.system for time in times))
-
-
-@contextmanager
-def _served(index: Path, workers: int) -> Iterator[tuple[str, psutil.Process]]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [str(Path(sys.executable).with_name("wayfinder")), "api", "--index", str(index)]
-    started = subprocess.Popen(  # noqa: S603 - our own command
-        [*command, "--port", str(port), "--host", "127.0.0.1", "--workers", str(workers)],
-        env={**os.environ, **NO_LIMITS},
-        stderr=subprocess.DEVNULL,
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        _await_health(url, started)
-        yield url, psutil.Process(started.pid)
-    finally:
-        started.terminate()
-        started.wait(timeout=30)
-
-
-def _await_health(url: str, started: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and started.poll() is None:
-        try:
-            if httpx2.get(f"{url}/v1/health", timeout=5).status_code == 200:
-                return
-        except httpx2.TransportError:
-            time.sleep(0.1)
-    raise RemoteError(f"`wayfinder api` does not answer at {url}: start it by hand to see why.")

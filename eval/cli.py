@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eval import cli_answers, cli_facilities
+from eval import cli_answers, cli_facilities, cli_load
 from eval.options import IndexOption, JsonOption, opened_index, progress
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Measure search and answers on question files.", no_args_is_help=True)
 app.add_typer(cli_answers.app)
 app.add_typer(cli_facilities.app)
+app.add_typer(cli_load.app)
 
 QuestionsOption = Annotated[
     Path, typer.Option(help="JSON lines of questions with their papers, or Pathfinder's JSON.")

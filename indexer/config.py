@@ -1,51 +1,8 @@
-"""The environment, read in one place: every setting that is not given on the command line.
-
-| variable                     | meaning                                                            |
-| ---------------------------- | ------------------------------------------------------------------ |
-| WAYFINDER_INDEX              | index directory to use when none is named                          |
-| WAYFINDER_CACHE              | where models, vectors and the starter index are kept               |
-| WAYFINDER_ENCODER            | encoder for new indexes (default `astro`)                          |
-| WAYFINDER_OBJECTS            | your own table of objects: name, kind, aliases (CSV)               |
-| WAYFINDER_SIMBAD             | 1: ask SIMBAD for the other names of objects in questions          |
-| WAYFINDER_RERANKER           | a cross-encoder by name or path, the URL of a rerank endpoint, llm |
-| WAYFINDER_RERANKER_MODEL     | the model to ask a rerank endpoint for                             |
-| WAYFINDER_RERANKER_API_KEY   | key for that endpoint                                              |
-| WAYFINDER_RERANK_SECONDS     | the longest reranking may take (default 10)                        |
-| WAYFINDER_LLM_BASE_URL       | an OpenAI-compatible server; empty means OpenAI's own              |
-| WAYFINDER_LLM_MODEL          | the model to ask for                                               |
-| WAYFINDER_LLM_API_KEY        | key for that server (else OPENAI_API_KEY)                          |
-| WAYFINDER_LLM_TIMEOUT_SECONDS| the longest one call may take                                      |
-| WAYFINDER_LLM_API_VERSION    | makes the server an Azure OpenAI one; the model is its deployment  |
-| WAYFINDER_LLM_CONCURRENCY    | calls at the same time, of one process (default 4)                 |
-| WAYFINDER_LLM_CACHE          | 0: do not keep replies                                             |
-| WAYFINDER_LLM_USD_PER_MILLION| price of a million tokens in and out, such as 0.15,0.60            |
-| WAYFINDER_LLM_SESSION_TOKENS | the most tokens of one session                                     |
-| WAYFINDER_LLM_DAY_TOKENS     | the most tokens of one day, all processes together                 |
-| WAYFINDER_LLM_DAY_USD        | the most dollars of one day; needs the price                       |
-| WAYFINDER_EMBEDDING_BASE_URL | server of `--encoder openai:MODEL`; empty means OpenAI's own       |
-| OPENAI_API_KEY               | turns synthesised answers on                                       |
-| WAYFINDER_ADS_URL            | search address of ADS or a mirror                                  |
-| WAYFINDER_ARXIV_URL          | OAI-PMH address of arXiv or a mirror                               |
-| WAYFINDER_MAX_WAIT_SECONDS   | the longest wait for a quota to be reset (default 3600)            |
-| WAYFINDER_KEEP_SNAPSHOTS     | earlier snapshots kept for `index rollback` (default 2)            |
-| WAYFINDER_FEEDBACK           | file that readers' feedback is kept in; empty: none is kept        |
-| WAYFINDER_API_KEYS           | keys that the HTTP API asks for, separated by commas; none: open   |
-| WAYFINDER_API_CALLS_PER_MINUTE | calls that one client of it may make (default 600; 0: no limit)  |
-| WAYFINDER_API_ANSWERS_PER_MINUTE | answers that one client of it may ask for (default 30; 0: no limit) |
-| WAYFINDER_API_HOSTS          | host names that it answers to, separated by commas; none: any      |
-| ADS_API_TOKEN, ADS_DEV_KEY   | token for `ads:` sources (else ~/.ads/dev_key)                     |
-| WAYFINDER_SLACK_BOT_TOKEN    | the Slack bot's token, xoxb-... (else SLACK_BOT_TOKEN)             |
-| WAYFINDER_SLACK_APP_TOKEN    | its app-level token, xapp-..., for Socket Mode (else SLACK_APP_TOKEN) |
-| WAYFINDER_SLACK_SIGNING_SECRET | its signing secret, for HTTP (else SLACK_SIGNING_SECRET)         |
-| WAYFINDER_SLACK_URL          | address of Slack's Web API (default https://slack.com/api/)        |
-| WAYFINDER_SLACK_STATE        | the bot's SQLite file (default CACHE/slack/state.sqlite)           |
-| WAYFINDER_SLACK_KEEP_DAYS    | days that threads and their answers are kept in it (default 7)     |
-| WAYFINDER_SLACK_USER_PER_MINUTE | questions that one person may ask the bot (default 6)           |
-| WAYFINDER_SLACK_CHANNEL_PER_MINUTE | questions that one channel may ask it (default 20)           |
-"""
+"""The environment, read in one place: every setting that is not given on the command line; docs/settings.md lists them."""
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from dataclasses import dataclass, field
@@ -76,6 +33,10 @@ DEFAULT_SLACK_CHANNEL_PER_MINUTE = 20
 DEFAULT_API_CALLS_PER_MINUTE = 600
 DEFAULT_API_ANSWERS_PER_MINUTE = 30
 FEWEST_KEY_CHARACTERS = 16
+FEWEST_PASSWORD_CHARACTERS = 8
+DEFAULT_QUESTIONS_AT_ONCE = 8
+DEFAULT_VISITOR_CONNECTIONS = 100
+PUBLIC = "public"  # in place of the key of the metrics
 
 
 class Secret(str):
@@ -121,6 +82,26 @@ class ApiConfig:
     hosts: tuple[str, ...] = ()  # names in requests that are answered; none: any
 
 
+@dataclass(frozen=True)
+class WebConfig:
+    """How the web app is hosted: who may see it, under which path, how much one visitor may do."""
+
+    base_path: str = ""  # "" or "/wayfinder"
+    password: Secret = field(default_factory=lambda: Secret(""))  # empty: none is asked for
+    login_header: str = ""  # a proxy's header with the visitor's name; empty: none is read
+    trusted_proxies: tuple[str, ...] = ()  # addresses and networks
+    questions_per_hour: int | None = None  # of one visitor
+    connections: int | None = DEFAULT_VISITOR_CONNECTIONS  # of one visitor, at the same time
+
+
+@dataclass(frozen=True)
+class LogConfig:
+    """What stands in the log."""
+
+    json: bool = False  # a JSON object a line, one for each question; else warnings as text
+    questions: bool = False  # with the question and who asked
+
+
 def cache_dir() -> Path:
     """Where models, vectors and the starter index are kept."""
     return Path(os.environ.get("WAYFINDER_CACHE") or platformdirs.user_cache_dir("wayfinder"))
@@ -163,7 +144,7 @@ def objects_table() -> Path | None:
 
 def simbad_enabled() -> bool:
     """Whether SIMBAD is asked for the names of objects."""
-    return os.environ.get("WAYFINDER_SIMBAD", "") not in ("", "0", "no", "false")
+    return _switched_on("WAYFINDER_SIMBAD")
 
 
 @dataclass(frozen=True)
@@ -238,6 +219,106 @@ def api_config() -> ApiConfig:
         ),
         hosts=tuple(name.lower() for name in _listed("WAYFINDER_API_HOSTS")),
     )
+
+
+def web_config() -> WebConfig:
+    """How the web app is hosted.
+
+    Raises:
+        QueryError: a value cannot be used, or two ways of login are asked for.
+    """
+    password = os.environ.get("WAYFINDER_PASSWORD") or ""
+    if password and len(password) < FEWEST_PASSWORD_CHARACTERS:
+        raise QueryError(
+            f"WAYFINDER_PASSWORD is shorter than {FEWEST_PASSWORD_CHARACTERS} characters: choose a longer one."
+        )
+    header = (os.environ.get("WAYFINDER_LOGIN_HEADER") or "").strip().lower()
+    if header and not re.fullmatch(r"[a-z0-9-]+", header):
+        raise QueryError(
+            f"WAYFINDER_LOGIN_HEADER is {header!r}: give the name of a header, such as X-Remote-User."
+        )
+    proxies = tuple(map(_network, _listed("WAYFINDER_TRUSTED_PROXIES")))
+    if header and not proxies:
+        raise QueryError(
+            "WAYFINDER_LOGIN_HEADER needs WAYFINDER_TRUSTED_PROXIES, the addresses of the proxy that sets it: "
+            "anybody else could set it too."
+        )
+    if header and password:
+        raise QueryError("WAYFINDER_PASSWORD and WAYFINDER_LOGIN_HEADER are both set: keep one.")
+    return WebConfig(
+        base_path=_base_path(),
+        password=Secret(password),
+        login_header=header,
+        trusted_proxies=proxies,
+        questions_per_hour=_limit("WAYFINDER_VISITOR_QUESTIONS", 0),
+        connections=_limit("WAYFINDER_VISITOR_CONNECTIONS", DEFAULT_VISITOR_CONNECTIONS),
+    )
+
+
+def questions_at_once() -> int:
+    """How many answers one process works on at the same time.
+
+    Raises:
+        QueryError: WAYFINDER_QUESTIONS_AT_ONCE is not a whole number above 0.
+    """
+    return _whole("WAYFINDER_QUESTIONS_AT_ONCE") or DEFAULT_QUESTIONS_AT_ONCE
+
+
+def visitor_day_tokens() -> int | None:
+    """The tokens that one visitor may use in a day; None: no limit.
+
+    Raises:
+        QueryError: WAYFINDER_VISITOR_DAY_TOKENS is not a whole number above 0.
+    """
+    return _whole("WAYFINDER_VISITOR_DAY_TOKENS")
+
+
+def metrics_key() -> Secret:
+    """The key that /metrics asks for; empty: there are no metrics; PUBLIC: anybody may read them.
+
+    Raises:
+        QueryError: the key is too short to be a secret.
+    """
+    key = (os.environ.get("WAYFINDER_METRICS_KEY") or "").strip()
+    if key and key != PUBLIC and (len(key) < FEWEST_KEY_CHARACTERS or not key.isascii()):
+        raise QueryError(
+            f"WAYFINDER_METRICS_KEY is not {FEWEST_KEY_CHARACTERS} or more plain characters, nor `{PUBLIC}`: "
+            "make one with `openssl rand -hex 24`."
+        )
+    return Secret(key)
+
+
+def log_config() -> LogConfig:
+    """What stands in the log.
+
+    Raises:
+        QueryError: WAYFINDER_LOG is neither text nor json.
+    """
+    form = os.environ.get("WAYFINDER_LOG") or "text"
+    if form not in ("text", "json"):
+        raise QueryError(f"WAYFINDER_LOG is {form!r}: choose text or json.")
+    return LogConfig(json=form == "json", questions=_switched_on("WAYFINDER_LOG_QUESTIONS"))
+
+
+def _base_path() -> str:
+    """The path under which the web app is served, with a slash before it and none behind; empty for all of the host."""
+    path = (os.environ.get("WAYFINDER_BASE_PATH") or "").strip().strip("/")
+    if path and not all(re.fullmatch(r"[\w-][\w.-]*", part, re.ASCII) for part in path.split("/")):
+        raise QueryError(f"WAYFINDER_BASE_PATH is {path!r}: give a path such as /wayfinder.")
+    return f"/{path}" if path else ""
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text, strict=False))
+    except ValueError as error:
+        raise QueryError(
+            f"WAYFINDER_TRUSTED_PROXIES holds {text!r}: give addresses or networks, such as 10.0.0.5,172.16.0.0/12."
+        ) from error
+
+
+def _switched_on(name: str) -> bool:
+    return os.environ.get(name, "") not in ("", "0", "no", "false")
 
 
 def _listed(name: str) -> tuple[str, ...]:
@@ -395,9 +476,9 @@ def slack_config() -> SlackConfig:
     state = os.environ.get("WAYFINDER_SLACK_STATE")
     url = _address("WAYFINDER_SLACK_URL") or DEFAULT_SLACK_URL
     return SlackConfig(
-        bot_token=_slack_secret("SLACK_BOT_TOKEN", "xoxb-"),
-        app_token=_slack_secret("SLACK_APP_TOKEN", "xapp-"),
-        signing_secret=_slack_secret("SLACK_SIGNING_SECRET", ""),
+        bot_token=_slack_secret("WAYFINDER_SLACK_BOT_TOKEN", "xoxb-"),
+        app_token=_slack_secret("WAYFINDER_SLACK_APP_TOKEN", "xapp-"),
+        signing_secret=_slack_secret("WAYFINDER_SLACK_SIGNING_SECRET", ""),
         url=url if url.endswith("/") else url + "/",
         state=Path(state) if state else cache_dir() / "slack" / "state.sqlite",
         keep_days=_whole("WAYFINDER_SLACK_KEEP_DAYS") or DEFAULT_SLACK_KEEP_DAYS,
@@ -409,7 +490,7 @@ def slack_config() -> SlackConfig:
 
 def _slack_secret(name: str, prefix: str) -> Secret:
     """A secret by Wayfinder's name for it, else by Slack's own."""
-    for known in (f"WAYFINDER_{name}", name):
+    for known in (name, name.removeprefix("WAYFINDER_")):
         if value := os.environ.get(known):
             secret = _token(known, value)
             if not secret.startswith(prefix):

@@ -28,12 +28,44 @@ class Reservation:
     day: str
 
 
-class Budget:
-    """The limits of one session; `spent_tokens` counts what is settled and what is reserved."""
+class DayTokens:
+    """What one person may use in a day, in all sessions together; kept in memory. Thread-safe."""
 
-    def __init__(self, config: LLMConfig, *, today: date | None = None) -> None:
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._day = ""
+        self._spent = 0
+        self._lock = threading.Lock()
+
+    def add(self, day: str, tokens: int, *, limited: bool) -> None:
+        """Add tokens to a day, or take them from it; another day begins at nothing.
+
+        Raises:
+            LLMBudgetExceeded: `limited`, and the day would pass its limit; nothing is added.
+        """
+        with self._lock:
+            spent = self._spent if day == self._day else 0
+            if limited and spent + tokens > self.most:
+                raise LLMBudgetExceeded(
+                    f"You have used {spent:,} of the {self.most:,} tokens that this host gives one visitor a day: "
+                    "answers are quoted until tomorrow."
+                )
+            if limited or day == self._day:
+                self._day, self._spent = day, spent + tokens
+
+
+class Budget:
+    """The limits of one session; `spent_tokens` counts what is settled and what is reserved.
+
+    With a `person` the day of whoever asks is counted too.
+    """
+
+    def __init__(
+        self, config: LLMConfig, *, today: date | None = None, person: DayTokens | None = None
+    ) -> None:
         self._config = config
         self._today = today
+        self._person = person
         self._lock = threading.Lock()
         self.spent_tokens = 0
 
@@ -54,6 +86,11 @@ class Budget:
                     f"{tokens:,}: raise WAYFINDER_LLM_SESSION_TOKENS, or start another session."
                 )
             self._add_to_day(day, tokens, usd, limited=True)
+            try:
+                self._add_to_person(day, tokens, limited=True)
+            except LLMBudgetExceeded:
+                self._add_to_day(day, -tokens, -usd, limited=False)
+                raise
             self.spent_tokens += tokens
         return Reservation(tokens, usd, day)
 
@@ -66,6 +103,11 @@ class Budget:
             self._add_to_day(
                 reserved.day, tokens - reserved.tokens, usd - reserved.usd, limited=False
             )
+            self._add_to_person(reserved.day, tokens - reserved.tokens, limited=False)
+
+    def _add_to_person(self, day: str, tokens: int, *, limited: bool) -> None:
+        if self._person is not None:
+            self._person.add(day, tokens, limited=limited)
 
     def _add_to_day(self, day: str, tokens: int, usd: float, *, limited: bool) -> None:
         config = self._config

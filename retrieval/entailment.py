@@ -8,27 +8,20 @@ from __future__ import annotations
 
 import math
 import re
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from weakref import WeakKeyDictionary
 
-import numpy as np
-
-from indexer.encoder import Encoder, Vectors
+from indexer.encoder import Encoder
 from indexer.tokens import tokens
+from retrieval.sentence_vectors import sentence_vectors
 
 SUPPORTED = 0.5  # from this probability on; fitted so by `wayfinder eval verification --calibrate`
 # encoder -> weights of cosine and shared words and the constant of the logistic, fitted by
 # `wayfinder eval verification --calibrate`
 CALIBRATION = {"all-MiniLM-L6-v2": (5.742, 6.068, -5.696)}
 
-KEPT_VECTORS = 2048  # of sentences and quotations: 3 MB
-_kept: WeakKeyDictionary[Encoder, OrderedDict[str, Vectors]] = WeakKeyDictionary()
-_lock = threading.Lock()
 # Numbers and powers are held to by rules, whatever their notation: no words to be shared.
 _QUANTITY = re.compile(r"\d+(?:\.\d+)?(?:e\d+)?$")
 
@@ -45,7 +38,7 @@ def likeness(
     sentence: str, quotes: Sequence[str], encoder: Encoder, titles: Sequence[str] = ()
 ) -> Likeness:
     """Compare a sentence with its quotations: the nearest one's cosine, the words of all and of the titles."""
-    vectors = _vectors([sentence, *quotes], encoder)
+    vectors = sentence_vectors([sentence, *quotes], encoder)
     cosine = float((vectors[1:] @ vectors[0]).max())
     return Likeness(cosine, words_held(sentence, quotes, titles))
 
@@ -55,20 +48,6 @@ def words_held(sentence: str, quotes: Sequence[str], titles: Sequence[str] = ())
     asked = {word for word in tokens(sentence) if not _QUANTITY.match(word)}
     held = {word for text in (*quotes, *titles) for word in tokens(text)}
     return len(asked & held) / len(asked) if asked else 0.0
-
-
-def _vectors(texts: Sequence[str], encoder: Encoder) -> Vectors:
-    """The texts' vectors; those of texts that were seen before, as quotations are, are not computed again."""
-    kept = _kept.setdefault(encoder, OrderedDict())
-    with _lock:
-        missing = [text for text in dict.fromkeys(texts) if text not in kept]
-    fresh = dict(zip(missing, encoder.encode(missing), strict=True)) if missing else {}
-    with _lock:
-        found = [fresh[text] if text in fresh else kept[text] for text in texts]
-        kept.update(fresh)
-        while len(kept) > KEPT_VECTORS:
-            kept.popitem(last=False)
-    return np.stack(found)
 
 
 def entailment(

@@ -18,6 +18,7 @@ from retrieval.notation import folded
 from retrieval.passages import passages_of
 from retrieval.question_type import QuestionType
 from retrieval.records import Hit, Sentence
+from retrieval.sentence_vectors import sentence_vectors
 from retrieval.understood import Understood
 from retrieval.verify import Draft, check_sentence
 
@@ -76,7 +77,7 @@ def extract(
     candidates = _gather(question, hits)
     if not candidates:
         return ()
-    vectors = encoder.encode([question, *(c.text for c in candidates)])
+    vectors = sentence_vectors([question, *(c.text for c in candidates)], encoder)
     relevance = _relevance(question, candidates, vectors, hits)
     names = [name for item in objects for name in (item.words, *item.names)]
     naming = {n for n, hit in enumerate(hits, 1) if names and names_one(hit.paper, names)}

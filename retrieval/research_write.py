@@ -24,6 +24,7 @@ from retrieval.records import Hit, Sentence
 from retrieval.repair import repaired
 from retrieval.research_read import Strand
 from retrieval.research_records import Cited, WrittenBy
+from retrieval.sentence_vectors import sentence_vectors
 from retrieval.synthesis import (
     AUDIENCES,
     SENTENCES_SCHEMA,
@@ -142,7 +143,7 @@ class Writer:
         ]
         if not found:
             return []
-        vectors = self.index.encoder.encode([question, *(text for _, text in found)])
+        vectors = sentence_vectors([question, *(text for _, text in found)], self.index.encoder)
         order = np.argsort(-(vectors[1:] @ vectors[0]), kind="stable")[:MOST_DEBATED]
         papers, rows = [hit.paper for hit in hits], tuple(hit.row for hit in hits)
         cited = []

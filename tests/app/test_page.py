@@ -12,6 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import answer_parts, page_parts
+from app.questions import queue
 from retrieval.records import Table
 from tests import documents
 from tests.llm_server import KEY, LLMServer, Reply, sentence
@@ -369,3 +370,18 @@ def test_a_question_with_quote_only_opens_no_connection(
     test.button[0].click().run()
     assert "Quoted word for word" in words(test)
     assert tried == []
+
+
+def test_a_visitor_who_has_asked_enough_is_told_when_to_come_back(
+    small_index_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAYFINDER_VISITOR_QUESTIONS", "1")
+    queue.cache_clear()
+    try:
+        test = asked(small_index_dir, monkeypatch, "How do jets suppress star formation?")
+        assert not test.error
+        test.text_input(key="question").set_value("What powers fast radio bursts?")
+        test.button[0].click().run()
+        assert "1 questions an hour are allowed" in test.error[0].value
+    finally:
+        queue.cache_clear()

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.page_about import coverage_chart, coverage_words, papers_by_year, source_name
 from app.page_similar import _given
-from app.privacy import privacy_note
+from app.privacy import privacy_note, privacy_parts
 from indexer.store import Index
 from tests.llm_server import KEY
 
@@ -79,6 +79,28 @@ def test_privacy_says_what_is_configured(
     assert "language model at llm.example.org" in said and KEY not in said
     assert "rank.example.org" in said and "SIMBAD" in said
     assert "your vote are kept in a file on this host" in said and str(tmp_path) not in said
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({}, "Questions are in no log."),
+        ({"WAYFINDER_LOG": "json"}, "neither its words nor who asked"),
+        ({"WAYFINDER_LOG": "json", "WAYFINDER_LOG_QUESTIONS": "1"}, "with its words and your name or address in it"),
+        ({"WAYFINDER_PASSWORD": "correct horse"}, "A cookie says for two weeks"),
+        ({"WAYFINDER_VISITOR_QUESTIONS": "9"}, "your address and how much you asked are counted in memory"),
+        ({"WAYFINDER_LOGIN_HEADER": "X-User", "WAYFINDER_TRUSTED_PROXIES": "10.0.0.1"}, "tells it your name"),
+    ],
+)  # fmt: skip
+def test_privacy_says_what_is_logged_and_who_reads_it(
+    small_index: Index, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], said: str
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    parts = privacy_parts(small_index)
+    told = " ".join(parts["What is kept here, and how long"])
+    assert said in told and "correct horse" not in told and "10.0.0.1" not in told
+    assert "Whoever runs this host" in " ".join(parts["Who can read it"])
 
 
 def test_an_abstract_or_an_identifier_finds_similar_papers(small_index_dir: Path) -> None:

@@ -56,10 +56,23 @@ OWNERS = {
         "app/page_parts.py",
         "app/page_session.py",
         "app/research_parts.py",
+        "app/web.py",
+        "eval/visitor.py",
     },
+    "prometheus_client": {"app/metrics.py"},
+    "itsdangerous": {"app/web_login.py"},
+    "websockets": {"eval/visitor.py"},
+    "playwright": {"eval/paint.py"},
     "fastapi": {"app/api.py"},
-    "starlette": {"app/api.py", "app/api_guard.py"},
-    "uvicorn": {"app/cli_api.py", "app/slack_http.py"},
+    "starlette": {
+        "app/api.py",
+        "app/api_guard.py",
+        "app/web.py",
+        "app/web_gate.py",
+        "app/web_login.py",
+        "app/web_visitor.py",
+    },
+    "uvicorn": {"app/cli_api.py", "app/slack_http.py", "app/web.py", "app/web_visitor.py"},
     "mcp": {"app/mcp_server.py"},
     "langchain_openai": {"retrieval/llm.py", "indexer/encoder.py"},
     "sentence_transformers": {
@@ -140,7 +153,9 @@ def imported(path: Path) -> set[str]:
 OPTIONAL = {
     "astroquery",
     "matplotlib",
+    "playwright",
     "umap",
+    "websockets",
 }  # imported where installed: an extra, for development, for comparison
 
 
@@ -289,3 +304,33 @@ def test_the_readmes_make_targets_exist() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
     assert {"run", "test", "lint", "bench", "index", "serve", "clean"} <= targets
     assert set(re.findall(r"(?:`|^ {4})make ([a-z]+)", readme, re.M)) <= targets
+
+
+def test_every_setting_is_documented_and_every_documented_one_exists() -> None:
+    source = ast.parse((ROOT / "indexer" / "config.py").read_text(encoding="utf-8"))
+    read = {
+        node.value
+        for node in ast.walk(source)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and re.fullmatch(r"WAYFINDER_[A-Z_]+", node.value)
+    }
+    settings = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(WAYFINDER_[A-Z_]+)` \| \S", settings, re.M)
+    assert len(rows) == len(set(rows)), "docs/settings.md lists a variable twice"
+    assert set(rows) == read
+    for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"), ROOT / "Dockerfile"):
+        named = set(
+            re.findall(r"WAYFINDER_[A-Z_]*[A-Z]\b(?!_?\*)", path.read_text(encoding="utf-8"))
+        )
+        assert named <= read, f"{path.name} names {named - read}, which nothing reads"
+
+
+def test_the_environment_is_read_in_one_place() -> None:
+    for path in python_files(*PACKAGES):
+        name = str(path.relative_to(ROOT))
+        text = path.read_text(encoding="utf-8")
+        if name != "indexer/config.py":
+            assert not re.search(r'os\.getenv|environ\.get\(|environ\["[A-Z_]+"\](?! = )', text), (
+                name
+            )

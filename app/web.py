@@ -1,0 +1,158 @@
+"""The web app as one ASGI application in one process: Streamlit's pages behind a gate, health, metrics, login.
+
+`wayfinder serve` runs it.
+"""
+
+from __future__ import annotations
+
+import gc
+import signal
+import tomllib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from streamlit.starlette import App
+from streamlit.web.bootstrap import load_config_options
+
+from app import metrics, web_login
+from app.logs import start_log
+from app.questions import queue
+from app.served_index import ServedIndex, served
+from app.web_gate import HEALTH, MOST_UPLOAD_BYTES, Gate
+from app.web_login import Login
+from app.web_visitor import Visitors
+from indexer import config
+from indexer.config import REPOSITORY, WebConfig
+from indexer.errors import WayfinderError
+
+PAGE = Path(__file__).with_name("page.py")
+LOOK = REPOSITORY / ".streamlit" / "config.toml"
+MOST_CONNECTIONS = 2_000
+MOST_MESSAGE_BYTES = 4_000_000  # of one message of a page
+STOP_SECONDS = 3  # that open pages have when the server stops
+
+
+def serve(directory: Path, *, host: str, port: int) -> None:
+    """Serve an index until SIGINT or SIGTERM.
+
+    Raises:
+        WayfinderError: a setting cannot be used, or the index cannot be opened.
+    """
+    settings = config.web_config()
+    queue()  # a setting that cannot be used is said now, not at the first question
+    (
+        config.metrics_key(),
+        config.visitor_day_tokens(),
+        config.llm_config(),
+        config.reranker_config(),
+    )
+    start_log()
+    _set_streamlit(settings, host=host, port=port)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(served(directory), settings),
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,  # addresses and what was read are nobody's business
+            server_header=False,
+            proxy_headers=False,  # app/web_visitor.py reads them, after it has seen who sends them
+            limit_concurrency=MOST_CONNECTIONS,
+            ws_max_size=MOST_MESSAGE_BYTES,
+            timeout_graceful_shutdown=STOP_SECONDS,
+        )
+    )
+    try:
+        server.run()
+    except KeyboardInterrupt:  # all is closed: end as SIGTERM would, whatever threads still do
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGINT)
+    if not server.started:
+        raise SystemExit(1)
+
+
+def create_app(index: ServedIndex, settings: WebConfig) -> App:
+    """The application; Streamlit's own settings are made before (`_set_streamlit`)."""
+    login = Login(settings)
+    base = settings.base_path
+
+    async def health(request: Request) -> Response:
+        return _health(index)
+
+    async def measured(request: Request) -> Response:
+        page = metrics.metrics_page(request.headers, lambda: _set_gauges(index))
+        return Response(page.body, page.status, headers=page.headers, media_type=page.media_type)
+
+    paths = dict.fromkeys((HEALTH, f"{base}{HEALTH}"))
+    return App(
+        PAGE,
+        routes=[
+            *(Route(path, health) for path in paths),
+            Route(f"{base}{metrics.PATH}", measured),
+            Route(f"{base}{web_login.PATH}", login.page, methods=["GET", "POST"]),
+        ],
+        middleware=[
+            Middleware(Visitors, config=settings),
+            Middleware(Gate, config=settings, login=login),
+        ],
+        lifespan=_life,
+    )
+
+
+@asynccontextmanager
+async def _life(app: App) -> AsyncIterator[None]:
+    start_log()  # again: Streamlit's loggers are all there now
+    gc.freeze()  # what is loaded stays: no collection looks through it again while everybody waits
+    yield
+
+
+def _health(index: ServedIndex) -> Response:
+    """Whether the index is open; no paths, no names."""
+    try:
+        opened = index.current()
+        open_now = len(opened.papers) > 0
+    except (WayfinderError, OSError):
+        open_now = False
+    if not open_now:
+        return JSONResponse({"status": "failing", "index": "not open"}, 503)
+    snapshot = opened.manifest.snapshot
+    return JSONResponse({"status": "ok", "index": "open", "snapshot": snapshot, "newer_snapshot": index.behind})  # fmt: skip
+
+
+def _set_gauges(index: ServedIndex) -> None:
+    queue().set_gauges()
+    opened = index.current()
+    metrics.papers.set(len(opened.papers))
+    metrics.snapshot.info({"snapshot": opened.manifest.snapshot, "as_of": opened.manifest.as_of})
+
+
+def _set_streamlit(settings: WebConfig, *, host: str, port: int) -> None:
+    """Streamlit's settings: the look beside this package, wherever it is started, and where it is served."""
+    look = tomllib.loads(LOOK.read_text(encoding="utf-8"))
+    load_config_options(
+        {
+            **_flat(look),
+            "server.address": host,
+            "server.port": port,
+            "server.baseUrlPath": settings.base_path.strip("/"),
+            "logger.level": "warning",
+            # A collection of everything after each drawing stops all pages for a while (docs/decisions.md).
+            "runner.postScriptGC": False,
+            "server.maxUploadSize": MOST_UPLOAD_BYTES // 1024**2,
+        }
+    )
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested tables as dotted names."""
+    flat: dict[str, Any] = {}
+    for name, value in table.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}  # fmt: skip
+    return flat

@@ -1,0 +1,182 @@
+"""What passes to the pages and what does not: login, open pages of one visitor, sizes, floods.
+
+It stands before all of Streamlit: pages, files, uploads and the WebSocket.
+"""
+
+from __future__ import annotations
+
+import html
+import logging
+from collections import Counter
+
+import anyio
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app import metrics, web_login
+from app.limits import CLIENT, Limit, TooOften
+from app.logs import note
+from app.web_login import Login
+from app.web_visitor import LOGGED_IN
+from indexer.config import WebConfig
+
+HEALTH = "/healthz"
+STREAMLITS_HEALTH = "/_stcore/health"
+# Messages at once, and in how many seconds as many again: of one page, of all pages of one visitor. Each can
+# begin a thread that draws a page; what comes faster is not read before its time.
+PAGE_MESSAGES, PAGE_SECONDS = 15, 5.0
+VISITOR_MESSAGES, VISITOR_SECONDS = 150, 10.0
+MOST_UPLOAD_BYTES = 64 * 1024 * 1024  # a file of MOST_BYTES and what HTTP puts around it
+MOST_BODY_BYTES = 64 * 1024  # of anything else
+_POLICY_VIOLATION = 1008
+_SECURITY = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",  # a question stands in the address: it goes to no other site
+}
+_log = logging.getLogger("wayfinder.web")
+
+
+class Gate:
+    """An ASGI middleware before the pages."""
+
+    def __init__(self, app: ASGIApp, config: WebConfig, login: Login) -> None:
+        self.app, self.config, self.login = app, config, login
+        self._open: Counter[str] = Counter()  # pages by visitor
+        self._of_page = Limit(PAGE_MESSAGES, "messages", seconds=PAGE_SECONDS)
+        self._of_visitor = Limit(VISITOR_MESSAGES, "messages", seconds=VISITOR_SECONDS)
+        paths = (HEALTH, STREAMLITS_HEALTH, metrics.PATH, web_login.PATH)
+        self._public = {HEALTH, *(config.base_path + path for path in paths)}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer why not."""
+        if scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+        elif scope["type"] == "http":
+            refusal = self._refusal(Request(scope))
+            await (refusal or self.app)(scope, receive, _secured(send))
+        else:
+            await self.app(scope, receive, send)
+
+    def _refusal(self, request: Request) -> Response | None:
+        if (why := _too_long(request.headers, request.url.path)) is not None:
+            return self._refused("size", why)
+        if request.url.path in self._public:
+            return None
+        if not self._admitted(request):
+            return self._asked_to_log_in(request)
+        if _is_page(request) and self._full(request.scope):
+            said = "Too many pages of Wayfinder are open from where you are: close some and load this one again."
+            return self._refused("pages", _told(said, 429))
+        return None
+
+    def _admitted(self, connection: HTTPConnection) -> bool:
+        if self.config.login_header:
+            return bool(connection.scope[LOGGED_IN])
+        return self.login.admits(connection)
+
+    def _asked_to_log_in(self, request: Request) -> Response:
+        metrics.refused.labels("login").inc()
+        if self.config.login_header:
+            return _told("This Wayfinder is opened through its host's login: use the address that your host gave you.", 401)  # fmt: skip
+        if _is_page(request):
+            return self.login.ask(request)
+        return PlainTextResponse("Log in first.\n", 401)
+
+    def _full(self, scope: Scope) -> bool:
+        most = self.config.connections
+        return most is not None and self._open[scope[CLIENT]] >= most
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        who = scope[CLIENT]
+        if not self._admitted(HTTPConnection(scope)):
+            await self._closed(send, "login")
+            return
+        if self._full(scope):
+            await self._closed(send, "pages")
+            return
+        self._open[who] += 1
+        metrics.connections.inc()
+        page = f"{id(scope)}"
+        try:
+            await self.app(scope, self._paced(page, who, receive), send)
+        finally:
+            metrics.connections.dec()
+            self._of_page.forget(page)
+            self._open[who] -= 1
+            if not self._open[who]:
+                del self._open[who]
+
+    def _paced(self, page: str, who: str, receive: Receive) -> Receive:
+        """Receive messages, none before its time; what waits stays in the network."""
+
+        async def received() -> Message:
+            message = await receive()
+            if message["type"] == "websocket.receive":
+                for limit, name in ((self._of_page, page), (self._of_visitor, who)):
+                    await _in_time(limit, name)
+            return message
+
+        return received
+
+    async def _closed(self, send: Send, why: str) -> None:
+        self._noted(why)
+        await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": why})
+
+    def _refused(self, why: str, response: Response) -> Response:
+        self._noted(why)
+        return response
+
+    def _noted(self, why: str) -> None:
+        metrics.refused.labels(why).inc()
+        note(_log, "refused", why=why)
+
+
+async def _in_time(limit: Limit, name: str) -> None:
+    """Wait until there is one more to take."""
+    while True:
+        try:
+            limit.take(name)
+        except TooOften as error:
+            metrics.refused.labels("too fast").inc()
+            await anyio.sleep(max(0.01, error.seconds))
+        else:
+            return
+
+
+def _is_page(request: Request) -> bool:
+    """Whether a person looks at the answer."""
+    return request.method in ("GET", "HEAD") and "text/html" in request.headers.get("accept", "")
+
+
+def _too_long(headers: Headers, path: str) -> Response | None:
+    """Why a body is not read; one whose length is not told is measured where it is read."""
+    upload = "/_stcore/upload_file/" in path
+    most = MOST_UPLOAD_BYTES if upload else MOST_BODY_BYTES
+    told = headers.get("content-length", "0")
+    if told.isdecimal() and int(told[:20]) <= most:
+        if upload or "transfer-encoding" not in headers:
+            return None
+        return PlainTextResponse("Tell the length of the body.\n", 411)
+    what = "file" if upload else "body"
+    return PlainTextResponse(f"The {what} is too large: at most {most // 1024:,} KB are read.\n", 413)  # fmt: skip
+
+
+def _told(said: str, status: int) -> Response:
+    return HTMLResponse(
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Wayfinder</title></head>'
+        f'<body style="font: 1rem/1.5 system-ui, sans-serif; max-width: 30rem; margin: 18vh auto 0; padding: 0 1rem">'
+        f"<h1>Wayfinder</h1><p>{html.escape(said)}</p></body></html>",
+        status,
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def _secured(send: Send) -> Send:
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message).update(_SECURITY)
+        await send(message)
+
+    return sent
