@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import psutil
@@ -66,7 +66,7 @@ class Load:
     memory: tuple[Memory, ...]
     growth_mb_per_hour: (
         float | None
-    )  # of private memory after warming up; None where it was not long enough
+    )  # of private memory after warming up; None at once, or in under a minute
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ async def _at_once(index: Index, questions: list[str], url: str, server: psutil.
     for visit, words in zip(visits, questions, strict=True):
         record.seen.append(Sent(frozenset({words}), visit.offered, visit.seen))
         await visit.close()
-    return _load(index, record, len(visits), took, used)
+    return replace(_load(index, record, len(visits), took, used), growth_mb_per_hour=None)
 
 
 async def _soak(
