@@ -24,7 +24,7 @@ _CHIP = {"narrows": "only {}", "boosts": "prefer {}", "first": "first {}"}
 _MODES = {"hybrid": "Both", "dense": "Meaning", "lexical": "Words"}
 _FILTERS = ("since", "until", "citations", "author", "facility")
 _RANKING = (
-    "recency", "impact", "halflife", "mode", "words", "diversity", "reviews", "teams", "understand", "hyde", "rerank",
+    "recency", "impact", "halflife", "mode", "words", "diversity", "reviews", "teams", "understand", "hyde", "rerank", "reread",
 )  # fmt: skip
 
 
@@ -33,12 +33,12 @@ class Host:
     """What there is to search and to write with, beyond the index."""
 
     llm: bool
-    reranker: bool
+    reranker: str | None  # None: the one that ships, where it is asked for
 
 
 def host() -> Host:
     """What the environment configures."""
-    return Host(config.llm_config().enabled, config.reranker_config().name is not None)
+    return Host(config.llm_config().enabled, config.reranker_config().name)
 
 
 def state_key(name: str) -> str:
@@ -206,7 +206,6 @@ def _how_to_search(settings: SearchSettings, of: Host) -> SearchSettings:
     toggle("teams", "Hear different teams", help="In answers, near-duplicates and further papers of one team make room for others that fit as well.")  # fmt: skip
     understand = toggle("understand", "Understand years, objects and names", help="Off: the question is taken as plain words.")  # fmt: skip
     hyde = of.llm and toggle("hyde", "Also search for an imagined abstract", help="The language model writes the abstract that would answer; the search looks for papers like it too.")  # fmt: skip
-    rerank = of.reranker and toggle("rerank", "Read the first papers again with the reranker")
     return replace(
         settings,
         mode=mode,
@@ -215,8 +214,17 @@ def _how_to_search(settings: SearchSettings, of: Host) -> SearchSettings:
         reviews_first=reviews_first,
         understand=understand,
         hyde=hyde,
-        rerank=rerank if of.reranker else None,
+        rerank=_rerank(of),
     )
+
+
+def _rerank(of: Host) -> bool | None:
+    if of.reranker == "none":
+        return None
+    if of.reranker is not None:
+        return toggle("rerank", "Read the first papers again with the reranker")
+    reread = toggle("reread", "Read the first papers again", help="A small model reads question and papers together: plain questions gain a little, and it takes half a second.")  # fmt: skip
+    return reread or None
 
 
 def _keyword_weight(mode: str) -> float | None:

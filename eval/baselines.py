@@ -75,7 +75,7 @@ def systems(
         named["against"] = elsewhere(index, against, replace(settings, rerank=False))
     if baselines:
         named |= {
-            "no reranker": served(index, replace(settings, rerank=False)),
+            "reranked": served(index, replace(settings, rerank=True)),
             **{name: served(index, replace(leg, k=k)) for name, leg in _legs().items()},
             "rrf": reciprocal_rank_fusion(index, k),
             "pathfinder": similarity_alone(index, k),

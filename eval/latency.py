@@ -46,7 +46,7 @@ def latencies(index: Index, questions: Sequence[str], progress: Progress) -> lis
             ),
         }.items()
     }
-    if config.reranker_config().name:
+    if config.reranker_config().name != "none":
         calls["search, reranked"] = lambda q: search(index, q, SearchSettings(rerank=True))
     calls["quoted answer"] = lambda q: ask(index, q, default, offline=True)
     milliseconds: dict[str, list[float]] = {name: [] for name in calls}

@@ -18,7 +18,6 @@ ENCODER_FOLDER = REPOSITORY / "models" / "encoder"
 FAST_FOLDER = REPOSITORY / "models" / "encoder-fast"
 RERANKER_FOLDER = REPOSITORY / "models" / "reranker"
 DEFAULT_ENCODER = "astro"
-DEFAULT_RERANKER = "astro"
 DEFAULT_LLM_MODEL = "gpt-4o-mini"
 DEFAULT_LLM_TIMEOUT_SECONDS = 60.0
 DEFAULT_LLM_CONCURRENCY = 4
@@ -149,7 +148,7 @@ def simbad_enabled() -> bool:
 
 @dataclass(frozen=True)
 class RerankerConfig:
-    """What reranks: `name` is `astro`, another cross-encoder, a URL, `llm`, or None for nothing."""
+    """What reranks: `name` is `astro`, another cross-encoder, a URL, `llm`, `none`, or None where nothing is said."""
 
     name: str | None = None
     model: str = ""
@@ -163,9 +162,8 @@ def reranker_config() -> RerankerConfig:
     Raises:
         QueryError: WAYFINDER_RERANK_SECONDS is not a positive number.
     """
-    name = os.environ.get("WAYFINDER_RERANKER") or DEFAULT_RERANKER
     return RerankerConfig(
-        name=None if name == "none" else name,
+        name=os.environ.get("WAYFINDER_RERANKER") or None,
         model=os.environ.get("WAYFINDER_RERANKER_MODEL") or "",
         api_key=Secret(os.environ.get("WAYFINDER_RERANKER_API_KEY") or ""),
         seconds=_seconds("WAYFINDER_RERANK_SECONDS", DEFAULT_RERANK_SECONDS),

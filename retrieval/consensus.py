@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from indexer.encoder import Encoder
+from indexer.encoder import ASTRO_ID, MINILM_ID, Encoder
 from indexer.records import Paper, family_name
 from indexer.sentences import split_sentences
 from retrieval.entailment import CALIBRATION, likeness
@@ -42,9 +42,9 @@ LEVELS = (
 FEWEST_GROUPS = 2
 FEWEST_QUOTED_WORDS = 8  # of a stance's quotation,
 FEWEST_OF_SENTENCE = 4  # or of one that is a whole sentence or title
-# Cosine of all-MiniLM-L6-v2 between statement and quotation: of 22 written for this bound the lowest that bears on
-# its statement has 0.18, of those about data releases, thanks and telescopes most have less (docs/decisions.md).
-LEAST_COSINE = 0.16
+# Cosine between statement and quotation. With all-MiniLM-L6-v2, of 22 written for this bound the lowest that bears on its
+# statement has 0.18, of those about data releases, thanks and telescopes most have less (docs/decisions.md).
+LEAST_COSINE = {ASTRO_ID: 0.0, MINILM_ID: 0.16}
 _VERDICT = re.compile(r"Verdict from abstracts: ([^;]+);")
 STRONG_GROUPS = 4  # groups that a strong verdict needs
 
@@ -127,7 +127,9 @@ def _speaks(quote: str, paper: Paper, statement: str, encoder: Encoder | None) -
         return False
     if encoder is None or encoder.id not in CALIBRATION:
         return True
-    return likeness(statement, [quote], encoder).cosine >= LEAST_COSINE
+    return likeness(statement, [quote], encoder).cosine >= LEAST_COSINE.get(
+        encoder.id, LEAST_COSINE[MINILM_ID]
+    )
 
 
 def _is_sentence(quote: str, paper: Paper) -> bool:

@@ -21,7 +21,10 @@ HALF = 0.5  # of the best papers that name a thing
 WORDS_ENOUGH = 0.4  # of a short question's words, with its object, for it to be covered
 # encoder -> weights of meaning and words and the constant of the logistic, fitted by
 # `wayfinder eval scope --calibrate`
-CALIBRATION = {"all-MiniLM-L6-v2": (17.964, 2.391, -9.199)}
+CALIBRATION = {
+    "wayfinder-astro-1": (18.969, 1.818, -7.898),
+    "all-MiniLM-L6-v2": (17.964, 2.391, -9.199),
+}
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ POOL = 3  # papers looked at for each that is read
 TEAM_SHARE = 4  # one paper in so many may be of one team, but always FEWEST_OF_TEAM
 FEWEST_OF_TEAM = 2
 REPLACES = 0.9  # of a set-aside paper's score: what another must have to be read in its place
-ALIKE_COSINE = 0.9  # below it texts are not compared
+ALIKE_COSINE = 0.87  # below it texts are not compared
 ALIKE_WORDS = 0.5  # of the runs of words of both that they share
 RUN = 4  # words
 

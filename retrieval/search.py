@@ -343,10 +343,12 @@ def _reranked(
     if not len(found.rows):
         return relevance
     try:
-        chosen = reranker or configured_reranker(llm)
+        chosen = reranker or configured_reranker(llm, wanted=settings.rerank is True)
         if chosen is None:
             if settings.rerank:
-                degraded.append("Reranking was not done: no reranker is set (WAYFINDER_RERANKER).")
+                degraded.append(
+                    "Reranking was not done: it is switched off here (WAYFINDER_RERANKER=none)."
+                )
             return relevance
         top = np.lexsort((found.rows, -found.cosine, -relevance))[: chosen.depth]
         papers = [index.papers[int(found.rows[i])] for i in top]

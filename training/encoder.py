@@ -33,19 +33,16 @@ def tune(
     triples: Triples,
     out: Path,
     *,
-    layers: Sequence[int] | None = None,
     rate: float = 8e-5,
     batch: int = 48,
 ) -> None:
     """Train one pass over `triples` from the model in `base`; write the model to `out`.
 
-    `layers` keeps only those of the base's transformer layers. The word table stays as it is: on two cores it
-    would take a third of the time, and a question of words not trained on keeps its neighbours.
+    The word table stays as it is: on two cores it would take a third of the time, and a question of words not
+    trained on keeps its neighbours.
     """
     model = SentenceTransformer(str(base))
     network = model[0].auto_model
-    if layers is not None:
-        keep_layers(network, layers)
     settle(network)
     model.max_seq_length = TRAINED_TOKENS
     columns = dict(
@@ -74,7 +71,7 @@ def distil(
 ) -> None:
     """Train a copy of `teacher` with some of its layers to give the teacher's `vectors` of `texts`; write it to `out`."""
     student = SentenceTransformer(str(teacher))
-    keep_layers(student[0].auto_model, layers)
+    _keep_layers(student[0].auto_model, layers)
     settle(student[0].auto_model)
     student.max_seq_length = TRAINED_TOKENS
     columns = Dataset.from_dict({"text": list(texts), "label": vectors.tolist()})
@@ -114,7 +111,7 @@ def settle(network: Any) -> None:
             module.p = 0.0
 
 
-def keep_layers(network: Any, layers: Sequence[int]) -> None:
+def _keep_layers(network: Any, layers: Sequence[int]) -> None:
     """Cut a BERT network to some of its layers, in that order."""
     network.encoder.layer = torch.nn.ModuleList(network.encoder.layer[i] for i in layers)
     network.config.num_hidden_layers = len(layers)

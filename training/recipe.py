@@ -23,9 +23,10 @@ from training.export import export, export_encoder
 from training.material import Asked, asked, light_pairs, split
 from training.mine import negatives
 
-LISTED = 5  # papers beside the right one that the reranker learns from, a question
-RERANKER_TOKENS = 160
-RERANKER_LAYERS = (0, 1, 3, 5)
+SEEN = 0.62  # of the questions train the encoders; on the others its negatives are as hard as in use, for the reranker
+LISTED = 4  # papers beside the right one that the reranker learns from, a question
+MOST_LISTS = 4600
+RERANKER_TOKENS = 144
 Floats = npt.NDArray[np.float32]
 
 
@@ -47,10 +48,11 @@ class Recipe:
         index = self._index(base)
         questions, _ = split(asked(self.questions, index, but_not=self.kept_out))
         self.say(f"{len(questions):,} questions on {len({q.row for q in questions}):,} papers")
-        self._encoder(index, base, questions)
+        n_seen = round(SEEN * len(questions))
+        self._encoder(index, base, questions[:n_seen])
         tuned = self._exported(self.work / "encoder", self.out / "encoder")
         self._static(index, tuned, questions)
-        self._reranker(index, tuned, questions)
+        self._reranker(index, tuned, questions[n_seen:])
         for name in ("encoder/model.onnx", "reranker/model.onnx", "encoder-fast/table.npz"):
             self.say(f"{name}: sha256 {file_sha256(self.out / name)}")
 
@@ -135,11 +137,9 @@ class Recipe:
                 )
                 for q, others in zip(questions, rows, strict=True)
                 if len(others) == self.listed
-            ]
+            ][:MOST_LISTS]
             self.say(f"tuning the reranker on {len(lists):,} lists of {self.listed + 1} papers")
-            tuned_reranker.tune(
-                self.work / "encoder", lists, work, tokens=RERANKER_TOKENS, layers=RERANKER_LAYERS
-            )
+            tuned_reranker.tune(self.work / "encoder", lists, work, tokens=RERANKER_TOKENS)
         if not (out / GRAPH).is_file():
             out.mkdir(parents=True, exist_ok=True)
             export(tuned_reranker.load(work), out / GRAPH, output="scores")

@@ -18,7 +18,7 @@ import torch
 from torch.nn.functional import cross_entropy, normalize
 from transformers import AutoModel, AutoTokenizer, get_cosine_schedule_with_warmup
 
-from training.encoder import keep_layers, settle
+from training.encoder import settle
 
 QUESTION_TOKENS = 48
 START = 10.0  # what the two similarities count for before training
@@ -62,7 +62,14 @@ class PairScore(torch.nn.Module):
         met = (nearest * question).sum(1) / question.sum(1).clamp(min=1.0)
         cosine = (normalize(asked, dim=-1) * normalize(told, dim=-1)).sum(-1)
         read = torch.cat([states[:, 0], asked * told, (asked - told).abs()], dim=-1)
-        return (self.similar(torch.stack([cosine, met], dim=-1)) + self.reading(read)).squeeze(-1)
+        alike = torch.stack([cosine, met], dim=-1)
+        # Sums and not products of matrices, which the export would round to int8.
+        return (
+            (alike * self.similar.weight[0]).sum(-1)
+            + (read * self.reading.weight[0]).sum(-1)
+            + self.similar.bias
+            + self.reading.bias
+        )
 
 
 def tune(
@@ -71,7 +78,6 @@ def tune(
     out: Path,
     *,
     tokens: int,
-    layers: Sequence[int] | None = None,
     rate: float = 8e-5,
     batch: int = 8,
     say: Callable[[str], None] = print,
@@ -81,8 +87,6 @@ def tune(
     device = "cuda" if torch.cuda.is_available() else "cpu"
     tokenizer = AutoTokenizer.from_pretrained(base)
     network = AutoModel.from_pretrained(base)
-    if layers is not None:
-        keep_layers(network, layers)
     settle(network)
     model = PairScore(network).to(device).train()
     heads = [*model.similar.parameters(), *model.reading.parameters()]
