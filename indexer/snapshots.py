@@ -23,6 +23,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from indexer import config
 from indexer.errors import IndexMissing, StorageError, UserError
 from indexer.manifest import MANIFEST, read_manifest, verify_parts
 
@@ -164,6 +165,12 @@ def build_lock(out: Path) -> Iterator[None]:
         lock.release()
 
 
+def _elsewhere(out: Path) -> str:
+    if out.is_relative_to(config.cache_dir()):
+        return "set WAYFINDER_CACHE to a directory with room"
+    return "choose another --out"
+
+
 @contextmanager
 def storage_errors(out: Path) -> Iterator[None]:
     """Turn errors of writing into a StorageError that names the place."""
@@ -172,7 +179,7 @@ def storage_errors(out: Path) -> Iterator[None]:
     except OSError as error:
         raise StorageError(
             f"{out} cannot be written: {error.strerror or error}.{_untouched(out)} "
-            "Free some space or choose another --out."
+            f"Free some space or {_elsewhere(out)}."
         ) from error
     except RuntimeError as error:  # faiss reports a failed write this way
         if "write" not in str(error) and "fopen" not in str(error):

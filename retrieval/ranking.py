@@ -19,7 +19,7 @@ DIVERSITY_POOL = 100  # best papers that diversity chooses from, or k where that
 REVIEWS_AMONG = 100  # best papers whose reviews come first on request
 
 # encoder -> what words count for against meaning in a question and in bare words: chosen on training questions
-KEYWORD_WEIGHTS = {ASTRO_ID: (0.3, 0.5)}
+KEYWORD_WEIGHTS = {ASTRO_ID: (0.25, 0.3)}
 USUAL_KEYWORD_WEIGHTS = (0.5, 0.6)  # chosen with all-MiniLM-L6-v2
 
 _QUESTION = re.compile(

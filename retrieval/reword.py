@@ -50,7 +50,7 @@ Your last reply was not in {language}. Every sentence must be in {language}.
 """
 # A clause whose cosine with the checked sentence is less speaks of something else. With all-MiniLM-L6-v2, of 40
 # clauses written for this bound, honest ones are from 0.31 on, invented ones at most 0.16 (docs/decisions.md).
-LEAST_COSINE = {ASTRO_ID: 0.05, MINILM_ID: 0.22}
+LEAST_COSINE = {ASTRO_ID: 0.12, MINILM_ID: 0.22}
 FEWEST_WORDS = 3  # content words of a clause that is judged
 _CLAUSE = re.compile(r"[;:]\s|,? (?:and|but|so|while|which) |, ")
 _COMPARISON = re.compile(r"^(?:like|as if|just as|such as|for example)\b", re.IGNORECASE)

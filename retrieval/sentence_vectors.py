@@ -25,8 +25,9 @@ _lock = threading.Lock()
 def sentence_vectors(texts: Sequence[str], encoder: Encoder) -> Vectors:
     """Return the texts' unit vectors, `(len(texts), dimension)`; only those not kept are encoded.
 
-    A vector is a function of its text alone (`Encoder`), so that what is kept is what would be computed again.
+    By the encoder's light half where it has one (`AstroEncoder`). A vector is a function of its text alone (`Encoder`), so that what is kept is what would be computed again.
     """
+    encoder = getattr(encoder, "light", encoder)
     keys = [text_key(text) for text in texts]
     wanted = dict(zip(keys, texts, strict=True))
     with _lock:

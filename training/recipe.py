@@ -12,7 +12,14 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from indexer.build import build_index
-from indexer.encoder import Encoder, OnnxEncoder, minilm_folder
+from indexer.encoder import (
+    PROJECTION,
+    TABLE,
+    Encoder,
+    OnnxEncoder,
+    StaticEncoder,
+    minilm_folder,
+)
 from indexer.onnx_model import GRAPH, TOKENIZER, file_sha256
 from indexer.store import Index, open_index
 from indexer.vectors import cached_vectors
@@ -27,6 +34,15 @@ SEEN = 0.62  # of the questions train the encoders; on the others its negatives 
 LISTED = 4  # papers beside the right one that the reranker learns from, a question
 MOST_LISTS = 4600
 RERANKER_TOKENS = 144
+HALF = 192  # of the joined encoder's numbers come from the network, and as many from the table
+SAMPLE = 3000  # questions that say, with all papers, which directions to keep
+FILES = (
+    "encoder/model.onnx",
+    "encoder/table.npz",
+    "encoder/projection.npy",
+    "encoder-fast/table.npz",
+    "reranker/model.onnx",
+)
 Floats = npt.NDArray[np.float32]
 
 
@@ -52,8 +68,9 @@ class Recipe:
         self._encoder(index, base, questions[:n_seen])
         tuned = self._exported(self.work / "encoder", self.out / "encoder")
         self._static(index, tuned, questions)
+        self._joined(index, tuned, questions)
         self._reranker(index, tuned, questions[n_seen:])
-        for name in ("encoder/model.onnx", "reranker/model.onnx", "encoder-fast/table.npz"):
+        for name in FILES:
             self.say(f"{name}: sha256 {file_sha256(self.out / name)}")
 
     def _index(self, base: Encoder) -> Index:
@@ -125,7 +142,28 @@ class Recipe:
             rate=static.QUESTION_RATE,
             passes=static.QUESTION_PASSES,
         )
+        np.save(self.work / "table.npy", table)
         static.save(table, self.out / "encoder" / TOKENIZER, out)
+
+    def _joined(self, index: Index, tuned: Encoder, questions: Sequence[Asked]) -> None:
+        """Turn network and table to the directions that matter, half of the numbers each."""
+        out = self.out / "encoder"
+        if (out / PROJECTION).is_file():
+            return
+        self.say("joining network and table")
+        sample = [q.question for q in questions[:SAMPLE]]
+        papers = np.asarray(self._vectors(index, tuned), dtype=np.float32)
+        kept = static.directions(papers, tuned.encode(sample), HALF)
+        fast = StaticEncoder(
+            self.out / "encoder-fast",
+            id="table",
+            weights_sha256=file_sha256(self.out / "encoder-fast" / TABLE),
+        )
+        papers = fast.encode([paper.text() for paper in index.papers])
+        turned = static.directions(papers, fast.encode(sample), HALF)
+        table: Floats = np.load(self.work / "table.npy") @ turned
+        static.save(table, out / TOKENIZER, out)
+        np.save(out / PROJECTION, kept)
 
     def _reranker(self, index: Index, tuned: Encoder, questions: Sequence[Asked]) -> None:
         work, out = self.work / "reranker", self.out / "reranker"

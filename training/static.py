@@ -21,8 +21,8 @@ from indexer.encoder import Encoder
 SMOOTHING = 1e-3  # a of SIF's weight a / (a + p)
 SCALE = 20.0
 LIGHT_RATE = 1e-3  # of learning from titles and sentences
-QUESTION_RATE = 2e-3
-QUESTION_PASSES = 4
+QUESTION_RATE = 6e-3
+QUESTION_PASSES = 6
 Floats = npt.NDArray[np.float32]
 Pairs = Sequence[tuple[str, str]]
 
@@ -80,7 +80,19 @@ def save(table: Floats, tokenizer_file: Path, out: Path) -> None:
         rows=np.rint(table / scale[:, None]).astype(np.int8),
         scale=scale.astype(np.float32),
     )
-    shutil.copy(tokenizer_file, out / "tokenizer.json")
+    if not (out / "tokenizer.json").is_file():
+        shutil.copy(tokenizer_file, out / "tokenizer.json")
+
+
+def directions(papers: Floats, questions: Floats, n: int) -> Floats:
+    """The `n` directions that hold most of both kinds of unit vectors, `(dimension, n)`: principal axes, not centred.
+
+    Dot products of what is turned and cut by them are the nearest to those before.
+    """
+    spread = papers.T @ papers / len(papers) + questions.T @ questions / len(questions)
+    _, axes = np.linalg.eigh(spread.astype(np.float64))
+    chosen: Floats = np.ascontiguousarray(axes[:, ::-1][:, :n], dtype=np.float32)
+    return chosen
 
 
 def _ids(tokenizer: Tokenizer, texts: Sequence[str]) -> list[torch.Tensor]:

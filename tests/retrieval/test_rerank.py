@@ -82,7 +82,7 @@ def test_a_share_leaves_the_rest_to_the_order_before(small_index: Index) -> None
 def test_the_reranker_that_ships_reads_where_it_is_asked_to(
     small_index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    question = "How fast does space grow, judged by sound waves and not by exploding stars?"
+    question = "What Hubble constant does the sound horizon give without supernovae?"
     read = search(small_index, question, SearchSettings(k=12, rerank=True))
     plain = search(small_index, question, SearchSettings(k=12))
     assert read.degraded == ()

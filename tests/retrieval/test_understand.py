@@ -9,6 +9,7 @@ import pytest
 from indexer.errors import QueryError, SourceError
 from indexer.store import Index
 from retrieval import ask, search
+from retrieval.ranking import KEYWORD_WEIGHTS
 from retrieval.records import SearchFilters, SearchSettings
 from retrieval.search import NAMED_WEIGHTS, RECENT_WEIGHT
 from retrieval.tables import Named, NameTable, facilities, objects
@@ -284,8 +285,9 @@ def test_naming_the_object_counts(small_index: Index) -> None:
     assert hits[0].paper.id == "2005ApJ...620..200L"
     assert hits[0].parts.named == 1.0
     assert {h.parts.named for h in hits[1:]} == {0.0}
+    _, words = KEYWORD_WEIGHTS[small_index.manifest.encoder]
     for hit in hits:
-        plain = (1 - 0.6) * hit.parts.dense + 0.6 * hit.parts.lexical
+        plain = (1 - words) * hit.parts.dense + words * hit.parts.lexical
         named = NAMED_WEIGHTS["object"] * hit.parts.named
         assert hit.score == pytest.approx((plain + named) / (1 + NAMED_WEIGHTS["object"]), abs=1e-6)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer.encoder import OnnxEncoder, StaticEncoder, load_encoder
+from indexer import encoder as encoder_module
+from indexer.encoder import AstroEncoder, OnnxEncoder, StaticEncoder, load_encoder
 from indexer.onnx_model import OnnxModel, file_sha256
 from indexer.onnx_weights import TorchEncoder
 from indexer.store import Index, open_index
@@ -135,6 +136,28 @@ def test_the_static_encoder_is_a_mean_of_its_pieces(trained: Recipe) -> None:
     np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-6)
     assert vectors[0] @ vectors[3] < 0.99
     assert encoder.encode([]).shape == (0, 384)
+
+
+def test_network_and_table_are_joined_half_and_half(
+    trained: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = trained.out / "encoder"
+    for constant, file in (
+        ("ASTRO_GRAPH_SHA256", "model.onnx"),
+        ("ASTRO_TABLE_SHA256", "table.npz"),
+        ("ASTRO_PROJECTION_SHA256", "projection.npy"),
+    ):
+        monkeypatch.setattr(encoder_module, constant, file_sha256(folder / file))
+    joined = AstroEncoder(folder)
+    assert joined.dimension == 384 and joined.light.dimension == 192
+    texts = [f"{p['title']}. {p['abstract']}" for p in PAPERS]
+    vectors = joined.encode(texts)
+    np.testing.assert_allclose(np.linalg.norm(vectors[:, :192], axis=1), np.sqrt(0.5), atol=1e-5)
+    np.testing.assert_allclose(vectors[:, 192:] * np.sqrt(2), joined.light.encode(texts), atol=1e-5)
+    network = OnnxEncoder(folder, id="t", weights_sha256=file_sha256(folder / "model.onnx"))
+    alone = network.encode(texts)
+    half = vectors[:, :192] * np.sqrt(2)
+    assert np.abs(half @ half.T - alone @ alone.T).max() < 0.05, "cut to what these papers need"
 
 
 def test_what_is_done_is_not_done_again(trained: Recipe) -> None:
