@@ -11,7 +11,7 @@ from pathlib import Path
 
 from indexer import clean, config, tokens
 from indexer.cartography import Earlier, continue_landscape, make_landscape, read_corpus
-from indexer.encoder import Encoder
+from indexer.encoder import ASTRO, ASTRO_SHA256, FAST, FAST_SHA256, Encoder
 from indexer.errors import SourceError
 from indexer.facility_part import PART as FACILITIES
 from indexer.facility_part import detection_version, write_facilities
@@ -217,9 +217,10 @@ def text_version() -> str:
 
 
 def starter_index_dir(encoder_name: str) -> Path:
-    """Where the starter corpus's index is kept, per state of the corpus, encoder, formats and detection."""
+    """Where the starter corpus's index is kept, per state of the corpus, encoder that ships, formats and detection."""
     stamp = text_key(config.STARTER_CORPUS.read_text(encoding="utf-8")).hex()[:12]
-    slug = "".join(c if c.isalnum() else "-" for c in encoder_name)
+    weights = {ASTRO: ASTRO_SHA256, FAST: FAST_SHA256}.get(encoder_name, "")[:8]
+    slug = "".join(c if c.isalnum() else "-" for c in f"{encoder_name} {weights}".strip())
     detection = detection_version()[:8]
     return config.cache_dir() / f"starter-{slug}-{stamp}-{SCHEMA_VERSION}-map{FORMAT}-{detection}"
 

@@ -24,6 +24,7 @@ from sentence_transformers.sentence_transformer.training_args import BatchSample
 
 TRAINED_TOKENS = 160  # of a paper, where the graph later reads 256: half the time, and no worse
 READ_TOKENS = 256
+BATCH = 48
 Floats = npt.NDArray[np.float32]
 Triples = Sequence[tuple[str, str, str]]  # question, paper that answers it, paper that does not
 
@@ -34,7 +35,7 @@ def tune(
     out: Path,
     *,
     rate: float = 8e-5,
-    batch: int = 48,
+    batch: int = BATCH,
 ) -> None:
     """Train one pass over `triples` from the model in `base`; write the model to `out`.
 
@@ -67,7 +68,7 @@ def distil(
     *,
     layers: Sequence[int],
     rate: float = 2e-4,
-    batch: int = 48,
+    batch: int = BATCH,
 ) -> None:
     """Train a copy of `teacher` with some of its layers to give the teacher's `vectors` of `texts`; write it to `out`."""
     student = SentenceTransformer(str(teacher))

@@ -56,6 +56,7 @@ class Recipe:
     work: Path
     out: Path
     listed: int = LISTED
+    batch: int = tuned_encoder.BATCH
     say: Callable[[str], None] = print
 
     def run(self) -> None:
@@ -121,7 +122,7 @@ class Recipe:
             if others
         ]
         self.say(f"tuning the encoder on {len(triples):,} questions, each with a hard negative")
-        tuned_encoder.tune(minilm_folder(), triples, out)
+        tuned_encoder.tune(minilm_folder(), triples, out, batch=self.batch)
 
     def _static(self, index: Index, tuned: Encoder, questions: Sequence[Asked]) -> None:
         out = self.out / "encoder-fast"

@@ -50,6 +50,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
         work=folder / "work",
         out=folder / "models",
         listed=2,
+        batch=2,
         say=lambda text: None,
     )
     recipe.run()
