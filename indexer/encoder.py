@@ -11,7 +11,7 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -211,7 +211,7 @@ class AstroEncoder:
         return np.concatenate([read, self.light.encode(texts)], axis=1) * np.float32(np.sqrt(0.5))
 
 
-def _network(folder: Path) -> Callable[[Sequence[str]], Sequence[Vectors]]:
+def _network(folder: Path) -> Callable[[Sequence[str]], Iterable[Vectors]]:
     """The network that ships: its graph on the CPU, its weights in torch where there is a CUDA device."""
     if not cuda_present():
         return OnnxModel(folder, sha256=ASTRO_GRAPH_SHA256, max_tokens=MAX_TOKENS)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.build import BuildOptions, build_index
+from indexer.encoder import Encoder
 from tests.encoders import HashEncoder
 from tests.papers import write_jsonl
 
@@ -61,10 +62,12 @@ def papers(n_each: int, *, first: int = 0) -> list[dict[str, Any]]:
     return rows
 
 
-def build_topic_index(folder: Path, n_each: int = 40, *, with_map: bool = True) -> Path:
-    """An index of 3 `n_each` papers."""
+def build_topic_index(
+    folder: Path, n_each: int = 40, *, with_map: bool = True, encoder: Encoder | None = None
+) -> Path:
+    """An index of 3 `n_each` papers; to be served it needs an encoder that can be loaded again."""
     out = folder / "topics"
     source = write_jsonl(folder / "topics.jsonl", papers(n_each))
     options = BuildOptions(as_of=AS_OF, with_map=with_map)
-    build_index([str(source)], out, encoder=SubjectEncoder(), options=options)
+    build_index([str(source)], out, encoder=encoder or SubjectEncoder(), options=options)
     return out

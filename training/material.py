@@ -60,11 +60,9 @@ def split(questions: Sequence[Asked]) -> tuple[list[Asked], list[Asked]]:
     )
 
 
-def light_pairs(index: Index, *, but_not: frozenset[int]) -> Iterator[tuple[str, str]]:
-    """Title with abstract, and the abstract's last sentence with the rest of it, of each paper."""
-    for row, paper in enumerate(index.papers):
-        if row in but_not:
-            continue
+def light_pairs(index: Index) -> Iterator[tuple[str, str]]:
+    """Title with abstract, and the abstract's last sentence with the rest of it, of each paper, asked for or not."""
+    for paper in index.papers:
         title, abstract = paper.plain_title, paper.plain_abstract
         yield title, abstract
         *rest, last = split_sentences(abstract) or [""]

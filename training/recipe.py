@@ -131,11 +131,8 @@ class Recipe:
         self.say("tuning the static encoder")
         tokenizer = Tokenizer.from_file(str(self.out / "encoder" / TOKENIZER))
         texts = [paper.text() for paper in index.papers]
-        asked_for = frozenset(q.row for q in questions)
         table = static.start(tuned, tokenizer, texts)
-        table = static.tune(
-            table, tokenizer, list(light_pairs(index, but_not=asked_for)), rate=static.LIGHT_RATE
-        )
+        table = static.tune(table, tokenizer, list(light_pairs(index)), rate=static.LIGHT_RATE)
         table = static.tune(
             table,
             tokenizer,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from indexer.encoder import load_encoder
 from tests.browser import ARTIFACTS, CHROMIUM, WEBGL, served
 
 pytestmark = [
@@ -38,7 +39,7 @@ def test_the_map_is_drawn_and_a_lasso_takes_papers_to_the_page_on_impact(tmp_pat
 
     from tests.topics import build_topic_index
 
-    directory = build_topic_index(tmp_path)
+    directory = build_topic_index(tmp_path, encoder=load_encoder("astro"))
     with served(directory) as url, sync_playwright() as p:
         browser = p.chromium.launch(executable_path=str(CHROMIUM), args=WEBGL.split())
         opened = browser.new_page(viewport={"width": 1280, "height": 1000}, color_scheme="dark")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from indexer.encoder import load_encoder
 from tests.browser import ASK, CHROMIUM, ask, serious, served
 from tests.topics import build_topic_index
 
@@ -27,7 +28,9 @@ THEMED = (
 
 @pytest.fixture(scope="module")
 def with_map(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with served(build_topic_index(tmp_path_factory.mktemp("topics"))) as url:
+    with served(
+        build_topic_index(tmp_path_factory.mktemp("topics"), encoder=load_encoder("astro"))
+    ) as url:
         yield url
 
 
@@ -70,7 +73,7 @@ def test_the_other_pages_pass_axe(with_map: str, page) -> None:
             arg=name,
         )
         page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
-        assert page.locator("h1").count() == 1, name
+        page.wait_for_function("document.querySelectorAll('h1').length === 1")  # drawn, and one
         found[name] = serious(page)
     assert {where: what for where, what in found.items() if what} == {}
 

@@ -71,9 +71,9 @@ def test_questions_are_split_by_paper_and_kept_out(small_index: Index, tmp_path:
 
 
 def test_light_pairs_never_hold_the_answer_twice(small_index: Index) -> None:
-    pairs = list(light_pairs(small_index, but_not=frozenset({0})))
+    pairs = list(light_pairs(small_index))
     titles = [paper.plain_title for paper in small_index.papers]
-    assert titles[0] not in [a for a, _ in pairs] and titles[1] in [a for a, _ in pairs]
+    assert set(titles) <= {a for a, _ in pairs}
     sentences = [(a, b) for a, b in pairs if a not in titles]
     assert sentences and all(a not in b for a, b in sentences)
 
