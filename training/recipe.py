@@ -34,6 +34,8 @@ SEEN = 0.62  # of the questions train the encoders; on the others its negatives 
 LISTED = 4  # papers beside the right one that the reranker learns from, a question
 MOST_LISTS = 4600
 RERANKER_TOKENS = 144
+CUT_LAYERS = (0, 2, 5)
+CUT_TEXTS = (3000, 4000)  # papers and questions that the cut learns from
 HALF = 192  # of the joined encoder's numbers come from the network, and as many from the table
 SAMPLE = 3000  # questions that say, with all papers, which directions to keep
 FILES = (
@@ -68,6 +70,7 @@ class Recipe:
         n_seen = round(SEEN * len(questions))
         self._encoder(index, base, questions[:n_seen])
         tuned = self._exported(self.work / "encoder", self.out / "encoder")
+        self._cut(index, tuned, questions)
         self._static(index, tuned, questions)
         self._joined(index, tuned, questions)
         self._reranker(index, tuned, questions[n_seen:])
@@ -123,6 +126,21 @@ class Recipe:
         ]
         self.say(f"tuning the encoder on {len(triples):,} questions, each with a hard negative")
         tuned_encoder.tune(minilm_folder(), triples, out, batch=self.batch)
+
+    def _cut(self, index: Index, tuned: Encoder, questions: Sequence[Asked]) -> None:
+        """Three layers that give the tuned network's vectors: to compare with, not to ship."""
+        out = self.work / "cut"
+        if out.exists():
+            return
+        papers = np.asarray(self._vectors(index, tuned), dtype=np.float32)
+        n_papers, n_questions = CUT_TEXTS
+        rows = np.random.default_rng(0).permutation(len(papers))[:n_papers]
+        asked_for = [q.question for q in questions[:n_questions]]
+        texts = [index.papers[int(row)].text() for row in rows] + asked_for
+        self.say(f"cutting the encoder to three layers, on {len(texts):,} texts")
+        vectors = np.concatenate([papers[rows], tuned.encode(asked_for)])
+        tuned_encoder.distil(self.work / "encoder", texts, vectors, out, layers=CUT_LAYERS)
+        export_encoder(out, self.work / "cut-int8")
 
     def _static(self, index: Index, tuned: Encoder, questions: Sequence[Asked]) -> None:
         out = self.out / "encoder-fast"

@@ -139,6 +139,14 @@ def test_the_static_encoder_is_a_mean_of_its_pieces(trained: Recipe) -> None:
     assert encoder.encode([]).shape == (0, 384)
 
 
+def test_the_cut_has_three_layers_and_its_teachers_numbers(trained: Recipe) -> None:
+    folder = trained.work / "cut-int8"
+    cut = OnnxEncoder(folder, id="c", weights_sha256=file_sha256(folder / "model.onnx"))
+    assert cut.encode(["stars"]).shape == (1, 384)
+    whole = (trained.out / "encoder" / "model.onnx").stat().st_size
+    assert (folder / "model.onnx").stat().st_size < whole - 3 * 1_700_000
+
+
 def test_network_and_table_are_joined_half_and_half(
     trained: Recipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
