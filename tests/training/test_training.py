@@ -191,6 +191,8 @@ def test_the_written_questions_share_no_run_of_words_and_no_paper_with_the_devel
     assert len(rows) > 15_000 and len({row["query_id"] for row in rows}) == len(rows)
     assert not dev & {row["arxiv_id"] for row in rows}
     assert {row["style"] for row in rows} == {"lay", "concept", "short", "specific"}
+    held = [json.loads(line) for line in (data / "questions_held.jsonl").open(encoding="utf-8")]
+    assert held == [row for row in rows if held_back(row["arxiv_id"])]
 
 
 def test_what_ships_is_what_the_code_knows() -> None:
