@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from retrieval.research_report import Found, put_together, report_row
 from retrieval.research_trace import Record, Trace
 from retrieval.research_write import DISAGREEMENTS, SHORT_ANSWER, Writer, Written, most_cited
 from retrieval.search import enough_evidence, search
+
+WAIT_SECONDS = 0.2
 
 
 class Run:
@@ -57,7 +59,11 @@ class Run:
 
         self._first = first
         with ThreadPoolExecutor(1) as pool:  # the caller's thread may have an event loop
-            pool.submit(run_workflow, self).result()
+            working = pool.submit(run_workflow, self)
+            # In short waits: a signal that comes just before a wait without end would be acted on after it.
+            while not wait([working], timeout=WAIT_SECONDS).done:
+                pass
+            working.result()
         report = self._report()
         self.trace.add("report", **report_row(report))
         return report

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -149,7 +148,6 @@ def test_ctrl_c_ends_with_a_report_that_can_be_gone_on_with(
         for line in process.stderr:
             said += line
             if "Writing" in line:
-                time.sleep(1)  # until both sections wait for their replies
                 process.send_signal(signal.SIGINT)
                 break
         stdout, rest = process.communicate(timeout=60)

@@ -43,7 +43,7 @@ def test_the_level_rises_with_meaning_and_with_words() -> None:
         "well",
         "well",
     ]
-    assert judged(even, 0.0) != "well" and judged(even, 1.0) == "well"
+    assert [judged(even, words) for words in (0.0, 1.0)] == ["thinly", "well"]
     result = coverage(
         Nearness(even + 0.01, 0.8), encoder=ENCODER, n_papers=5000, named={}, by_authors=False, last_year=2026, since=None
     )  # fmt: skip
