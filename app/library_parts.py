@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import streamlit as st
 
+from app import exports
+from app.exports import Form
 from app.library import MOST_PAPERS, Library
 from app.page_parts import escape, literal
 from indexer.errors import WayfinderError
 from indexer.records import Paper
 from indexer.store import Index
 from retrieval.ads_link import MOST_OF_A_LINK, ads_papers_urls
-from retrieval.answer_files import answer_html, answer_json, answer_markdown, file_name
-from retrieval.bibliography import bibtex, papers_csv, ris
+from retrieval.answer_files import file_name
 from retrieval.paper_sets import MOST_ENTRIES, library_of
 from retrieval.paper_sets import Library as FileOfPapers
-from retrieval.records import Answer, Hit, SearchSettings
+from retrieval.records import Answer, Hit, SearchResult, SearchSettings
+
+T = TypeVar("T")
 
 MOST_MEGABYTES = 30  # of a BibTeX file
 MOST_LINKS = 5  # to ADS, shown
@@ -147,18 +150,19 @@ def _tell(told: Told) -> None:
 
 def paper_files(papers: Callable[[], Sequence[Paper]], words: str, key: str) -> None:
     """Buttons that take papers away as BibTeX, RIS and CSV; `words` name the files. The papers are asked for on a click."""
-    for label, ending, mime, make in (
-        ("BibTeX", "bib", "application/x-bibtex", bibtex),
-        ("RIS", "ris", "application/x-research-info-systems", ris),
-        ("CSV", "csv", "text/csv", papers_csv),
-    ):
+    _buttons(exports.PAPERS, papers, words, key)
+
+
+def _buttons(forms: Sequence[Form[T]], what: Callable[[], T], words: str, key: str) -> None:
+    for form in forms:
         st.download_button(
-            label, partial(_made, make, papers), file_name(words, ending), mime, key=f"{key}-{ending}", on_click="ignore",
+            form.label, partial(_made, form, what), file_name(words, form.ending), form.mime,
+            key=f"{key}-{form.ending}", on_click="ignore",
         )  # fmt: skip
 
 
-def _made(make: Callable[[Sequence[Paper]], str], papers: Callable[[], Sequence[Paper]]) -> str:
-    return make(papers())
+def _made(form: Form[T], what: Callable[[], T]) -> str:
+    return form.make(what())
 
 
 def ads_links(papers: Sequence[Paper], n_all: int | None = None) -> None:
@@ -175,22 +179,23 @@ def ads_links(papers: Sequence[Paper], n_all: int | None = None) -> None:
         st.html(f'<p class="wf-facts">{" · ".join(shown)}{said}</p>')
 
 
-def answer_files(answer: Answer, key: str = "answer") -> None:
+def answer_files(answer: Answer) -> None:
     """An answer and its papers to take away, and the papers at ADS."""
-    papers = [hit.paper for hit in answer.papers]
+    _export("The answer", exports.ANSWER, answer, answer.papers, answer.question, "answer")
+
+
+def search_files(result: SearchResult) -> None:
+    """What a search found to take away, as a list to read and as papers, and the papers at ADS."""
+    _export("The list", exports.SEARCH, result, result.hits, result.query, "search")
+
+
+def _export(name: str, forms: Sequence[Form[T]], what: T, hits: Sequence[Hit], words: str, key: str) -> None:  # fmt: skip
+    papers = [hit.paper for hit in hits]
     with st.popover("Export", icon=":material/download:"):
-        st.caption("The answer")
+        st.caption(name)
         with st.container(horizontal=True):
-            for label, ending, mime, make in (
-                ("Markdown", "md", "text/markdown", answer_markdown),
-                ("HTML", "html", "text/html", answer_html),
-                ("JSON", "json", "application/json", answer_json),
-            ):
-                st.download_button(
-                    label, partial(make, answer), file_name(answer.question, ending), mime,
-                    key=f"{key}-{ending}", on_click="ignore",
-                )  # fmt: skip
+            _buttons(forms, lambda: what, words, key)
         st.caption("Its papers")
         with st.container(horizontal=True):
-            paper_files(lambda: papers, answer.question, key)
+            paper_files(lambda: papers, words, key)
         ads_links(papers)

@@ -171,6 +171,17 @@ def test_an_answer_is_exported_with_its_papers(
     assert all(quote(hit.paper.id) in link for hit in test.session_state["answer"].papers)
 
 
+def test_what_a_search_found_is_exported_with_its_papers(
+    small_index_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = asked(small_index_dir, monkeypatch, "How do jets suppress star formation?")
+    test.session_state["searched"] = "fast radio bursts"
+    test.switch_page("page_search.py").run()
+    assert not test.exception
+    labels = [button.label for button in test.get("download_button")]
+    assert labels == ["Markdown", "HTML", "JSON", "BibTeX", "RIS", "CSV"]
+
+
 def test_votes_are_drawn_only_where_they_are_kept(
     small_index_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
