@@ -11,8 +11,10 @@ import streamlit as st
 
 from app import exports
 from app.exports import Form
-from app.library import MOST_PAPERS, Library
+from app.library import Library
+from app.library_file import MOST_PAPERS, LibraryFile, path_for
 from app.page_parts import escape, literal
+from app.page_session import user_name
 from indexer.errors import WayfinderError
 from indexer.records import Paper
 from indexer.store import Index
@@ -31,8 +33,12 @@ _MISSING_LISTED = 200
 
 
 def visitors_library() -> Library:
-    """This visitor's library."""
-    library: Library = st.session_state.setdefault("library", Library())
+    """This visitor's library; where the host keeps it, what is kept of who logged in."""
+    path = path_for(user_name())
+    library: Library | None = st.session_state.get("library")
+    if library is None or (library.kept.path if library.kept else None) != path:
+        library = st.session_state["library"] = Library(kept=LibraryFile(path) if path else None)
+        library.refresh()
     return library
 
 
@@ -51,14 +57,21 @@ def add_control(n: int, hit: Hit) -> None:
 
 def add_papers(papers: Sequence[Paper], *, indexed: bool = True) -> None:
     """Add papers to the library and say so."""
-    n, full = visitors_library().add(papers, indexed=indexed)
+    library = visitors_library()
+    n, full = library.add(papers, indexed=indexed)
     said = f"{n:,} added to your library" if n else "Already in your library"
     st.toast(f"{said}." if not full else f"{said}; {full:,} found no room: it holds at most {MOST_PAPERS:,} papers.")  # fmt: skip
+    if library.kept is not None and library.kept.problem:
+        st.toast(literal(library.kept.problem), icon=":material/warning:")
 
 
 def emptied() -> None:
-    """Take all papers out of the library."""
-    visitors_library().clear()
+    """Take all papers out of the library, and delete what the host keeps of it."""
+    library = visitors_library()
+    if library.kept is None:
+        library.clear()
+    else:
+        library.delete()
     st.session_state.pop("library-told", None)
 
 
@@ -81,7 +94,7 @@ def file_taken(index: Index, key: str) -> None:
     n_read: int = st.session_state.setdefault("library-files", 0)
     given = st.file_uploader(
         f"BibTeX file, up to {MOST_MEGABYTES} MB", type=["bib", "bibtex", "txt"], key=f"{key}-{n_read}", max_upload_size=MOST_MEGABYTES,
-        help="Exported from ADS, Zotero, Mendeley, JabRef, … It is read and forgotten; only its papers' names are kept for your visit.",
+        help="Exported from ADS, Zotero, Mendeley, JabRef, … It is read and forgotten; only its papers go into your library.",
     )  # fmt: skip
     if given is not None:
         with st.spinner("Reading your library"):

@@ -118,6 +118,12 @@ def feedback_file() -> Path | None:
     return Path(named) if named else None
 
 
+def library_folder() -> Path | None:
+    """The folder that the libraries of people who log in by name are kept in, or None: none is kept."""
+    named = os.environ.get("WAYFINDER_LIBRARY")
+    return Path(named) if named else None
+
+
 def hub_folders() -> tuple[Path, ...]:
     """Where models of the Hugging Face hub are kept, by that hub's own variables."""
     home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")

@@ -58,7 +58,7 @@ def test_a_bibtex_file_fills_the_library_and_every_entry_is_accounted_for(
 ) -> None:
     test = run_library(small_index_dir)
     assert "Your library is empty" in shown(test)
-    assert "nothing of them is stored on the server" in shown(test)
+    assert "nothing of it is stored on the server" in shown(test)
     uploaded(test, NASTY, "../../<b>evil</b>.bib")
     assert not test.exception
     text = shown(test)
