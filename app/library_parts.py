@@ -47,12 +47,16 @@ def add_control(n: int, hit: Hit) -> None:
     library, paper = visitors_library(), hit.paper
     if hit.row < 0:
         return
-    if paper in library:
-        st.button(f"Paper {n} is in your library", icon=":material/bookmark_added:", key=f"library-{paper.id}", type="tertiary", help="Click to take it out.",
-                  on_click=library.remove, args=([paper.id],))  # fmt: skip
-    else:
-        st.button(f"Add paper {n} to library", icon=":material/bookmark_add:", key=f"library-{paper.id}", type="tertiary",
-                  on_click=add_papers, args=([paper],))  # fmt: skip
+    added = paper in library
+    st.button(
+        f"Paper {n} is in your library: take it out" if added else f"Add paper {n} to library",
+        icon=":material/bookmark_added:" if added else ":material/bookmark_add:",
+        key=f"keep-{paper.id}",  # app/page.css shows its icon alone
+        type="secondary" if added else "tertiary",
+        help="In your library: click to take it out" if added else "Add to library",
+        on_click=library.remove if added else add_papers,
+        args=([paper.id],) if added else ([paper],),
+    )
 
 
 def add_papers(papers: Sequence[Paper], *, indexed: bool = True) -> None:

@@ -31,11 +31,10 @@ from app.web_gate import HEALTH, MOST_UPLOAD_BYTES, Gate
 from app.web_login import Login
 from app.web_visitor import Visitors
 from indexer import config
-from indexer.config import REPOSITORY, WebConfig
+from indexer.config import LOOK, WebConfig
 from indexer.errors import WayfinderError
 
 PAGE = Path(__file__).with_name("page.py")
-LOOK = REPOSITORY / ".streamlit" / "config.toml"
 MOST_CONNECTIONS = 2_000
 MOST_MESSAGE_BYTES = 4_000_000  # of one message of a page
 STOP_SECONDS = 3  # that open pages have when the server stops

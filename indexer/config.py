@@ -13,6 +13,7 @@ import platformdirs
 from indexer.errors import QueryError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+LOOK = REPOSITORY / ".streamlit" / "config.toml"  # of the pages: theme, toolbar
 STARTER_CORPUS = REPOSITORY / "data" / "starter.jsonl"
 ENCODER_FOLDER = REPOSITORY / "models" / "encoder"
 FAST_FOLDER = REPOSITORY / "models" / "encoder-fast"

@@ -148,10 +148,12 @@ def test_cards_fill_the_library_and_questions_are_held_to_it(
 ) -> None:
     question = "How do jets suppress star formation?"
     test = asked(small_index_dir, monkeypatch, question)
-    add = next(b for b in test.button if (b.key or "") == "library-2402.00002")
+    add = next(b for b in test.button if (b.key or "") == "keep-2402.00002")
     add.click().run()
     assert list(test.session_state["library"].entries) == ["2402.00002"]
-    assert any(re.fullmatch(r"Paper \d is in your library", b.label) for b in test.button)
+    assert any(
+        re.fullmatch(r"Paper \d is in your library: take it out", b.label) for b in test.button
+    )
     (only,) = (t for t in test.toggle if t.label == "Only my library (1 paper)")
     only.set_value(True).run()
     answer = test.session_state["answer"]
