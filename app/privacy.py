@@ -43,7 +43,7 @@ def library_words() -> str:
     return (
         "Your library is kept on this host until you delete it: its papers' identifiers, and of papers that are not in this index the entry "
         "without its abstract, in one file of your own. The file is named by a hash of your login name and does not hold the name. "
-        "It is loaded at your next visit. “Delete my library”, on the page Library, deletes it at once."
+        "It is loaded at your next visit. “Delete my library”, on the page Library, deletes it at once, though not from backups that this host may make."
     )
 
 
