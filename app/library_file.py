@@ -115,7 +115,9 @@ class LibraryFile:
         entries.update(merged | beyond)
         self._known, self._mark = frozenset(merged), self._seen()
         if beyond:
-            self.problem = _told(f"{len(beyond):,} papers found no room: it holds at most {MOST_PAPERS:,}")  # fmt: skip
+            self.problem = _told(
+                f"{len(beyond):,} paper{'' if len(beyond) == 1 else 's'} found no room: it holds at most {MOST_PAPERS:,}"
+            )
 
     def _seen(self) -> tuple[int, ...]:
         try:

@@ -140,7 +140,7 @@ def test_what_cannot_be_kept_stays_for_the_visit_and_is_said(
     other = opened(path)
     other.add(small_index.papers[4:6])
     library.refresh()
-    assert "1 papers found no room" in problem(library) and large in library and len(library) == 5
+    assert "1 paper found no room" in problem(library) and large in library and len(library) == 5
 
 
 def test_the_file_is_named_by_a_hash_of_a_name_that_cannot_lead_elsewhere(
