@@ -22,11 +22,13 @@ from app.cli_impact import impact
 from app.cli_index import index_app
 from app.cli_map import map_app
 from app.cli_slack import slack_app
+from app.exports import ANSWER, SEARCH, Exports
 from app.options import (
     AmongOption,
     AuthorOption,
     CitationsOption,
     DiversityOption,
+    ExportOption,
     FacilityOption,
     HalfLifeOption,
     HydeAbstractsOption,
@@ -130,6 +132,7 @@ def search(
     rerank: RerankOption = None,
     diversity: DiversityOption = 0.0,
     reviews_first: ReviewsOption = False,
+    export: ExportOption = None,
     json_output: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -162,21 +165,25 @@ def search(
     if queries is not None:
         if not json_output:
             raise QueryError("--queries prints JSON lines: add --json.")
+        if export:
+            raise QueryError(
+                "--export writes what one QUERY found: it cannot be given with --queries."
+            )
         _search_file(_open(index, quiet), queries, settings)
         return
+    exports = Exports(export, SEARCH)
     result = search_papers(_open(index, quiet), query or "", settings)
     _say_understood(result)
     for note in (*result.degraded, *_coverage_note(result)):
         say(note)
-    if json_output:
-        shared = {
-            "understood": [understood_row(item) for item in result.understood],
-            "coverage": coverage_row(result),
-        }
-        for hit in result.hits:
-            out(json.dumps({**hit_row(hit), **shared}, ensure_ascii=False))
-    else:
-        out(show.hits_page(result))
+    shared = {
+        "understood": [understood_row(item) for item in result.understood],
+        "coverage": coverage_row(result),
+    }
+    try:
+        exports.write(result, result.hits)
+    finally:  # what was found is shown even so
+        _print_hits(result, shared if json_output else None)
 
 
 @app.command()
@@ -206,6 +213,7 @@ def similar(
     min_citations: CitationsOption = None,
     diversity: DiversityOption = 0.0,
     reviews_first: ReviewsOption = False,
+    export: ExportOption = None,
     json_output: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -214,16 +222,16 @@ def similar(
     settings = SearchSettings(
         k=k, filters=filters, diversity=diversity, reviews_first=reviews_first
     )
+    exports = Exports(export, SEARCH)
     draft = _text_of(text) if text else ""
     likeness: Likeness = by  # type: ignore[assignment]  # refused by `similar` if it is none
     result = similar_papers(_open(index, quiet), papers or (), settings, text=draft, by=likeness)
     for note in result.degraded:
         say(note)
-    if json_output:
-        for hit in result.hits:
-            out(json.dumps(hit_row(hit), ensure_ascii=False))
-    else:
-        out(show.hits_page(result))
+    try:
+        exports.write(result, result.hits)
+    finally:  # what was found is shown even so
+        _print_hits(result, {} if json_output else None)
 
 
 @app.command()
@@ -299,6 +307,7 @@ def ask(
     drop_unsupported: Annotated[
         bool, typer.Option(help="Leave out sentences that fail their checks, instead of marking.")
     ] = False,
+    export: ExportOption = None,
     json_output: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -321,6 +330,7 @@ def ask(
         hyde=hyde,
         rerank=rerank,
     )
+    exports = Exports(export, ANSWER)
     if offline:
         forbid_network()
     wording = AnswerStyle(style=style, audience=audience, language=language)
@@ -350,11 +360,14 @@ def ask(
         say(answer.usage.told(written=answer.mode == "synthesised" or judged))
     for note in answer.degraded:
         say(note)
-    out(
-        json.dumps(answer_row(answer), ensure_ascii=False)
-        if json_output
-        else show.answer_page(answer)
-    )
+    try:
+        exports.write(answer, answer.papers)
+    finally:  # what was found is shown even so
+        out(
+            json.dumps(answer_row(answer), ensure_ascii=False)
+            if json_output
+            else show.answer_page(answer)
+        )
 
 
 app.command()(cli_research.research)
@@ -477,6 +490,15 @@ def _coverage_note(result: SearchResult) -> list[str]:
     if result.coverage is None or result.coverage.level == "well":
         return []
     return [result.coverage.reason]
+
+
+def _print_hits(result: SearchResult, shared: dict[str, Any] | None) -> None:
+    """The papers found: for people, or as JSON lines that each hold `shared` too."""
+    if shared is None:
+        out(show.hits_page(result))
+        return
+    for hit in result.hits:
+        out(json.dumps({**hit_row(hit), **shared}, ensure_ascii=False))
 
 
 def _say_understood(result: SearchResult) -> None:

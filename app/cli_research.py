@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.exports import REPORT, Exports
 from app.options import (
     AuthorOption,
     CitationsOption,
+    ExportOption,
     FacilityOption,
     HydeOption,
     IgnoreOption,
@@ -117,6 +119,7 @@ def research(
     markdown: Annotated[
         bool, typer.Option("--markdown", help="The report as Markdown, with its quotations.")
     ] = False,
+    export: ExportOption = None,
     json_output: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -131,6 +134,9 @@ def research(
 
     if (question is None) == (resume is None):
         raise QueryError("Give either a QUESTION or --resume FILE.")
+    if plan_only and export:
+        raise QueryError("--export writes a report: it cannot be given with --plan-only.")
+    exports = Exports(export, REPORT)
     if offline:
         forbid_network()
     if resume is not None:
@@ -148,7 +154,7 @@ def research(
                 cancel=cancel,
                 on_record=_Progress(quiet),
             )
-        _print(report, markdown=markdown, json_output=json_output)
+        _print(report, exports, markdown=markdown, json_output=json_output)
         return
     settings = search_settings(
         since=since,
@@ -182,7 +188,7 @@ def research(
             cancel=cancel,
             on_record=_Progress(quiet, path),
         )
-    _print(report, markdown=markdown, json_output=json_output)
+    _print(report, exports, markdown=markdown, json_output=json_output)
 
 
 def _limits(
@@ -211,7 +217,7 @@ def _limits(
 
 
 _OF_A_RESUMPTION = {"resume", "index", "offline", "max_steps", "max_tokens", "max_seconds", "max_dollars",
-                    "markdown", "json_output", "quiet"}  # fmt: skip
+                    "markdown", "export", "json_output", "quiet"}  # fmt: skip
 
 
 def _refuse_settings_of_the_run(context: typer.Context) -> None:
@@ -294,7 +300,7 @@ class _Progress:
         say(f"  [{data['part']}] Read {len(papers)} papers{ended} ({len(self._seen)} in all{cost})")
 
 
-def _print(report: Report, *, markdown: bool, json_output: bool) -> None:
+def _print(report: Report, exports: Exports[Report], *, markdown: bool, json_output: bool) -> None:
     from app.show_research import report_page
     from retrieval.research_report import report_markdown, report_row
 
@@ -302,9 +308,12 @@ def _print(report: Report, *, markdown: bool, json_output: bool) -> None:
         say(note)
     if report.usage.model:
         say(report.usage.told(written=report.by_model))
-    if json_output:
-        out(json.dumps(report_row(report), ensure_ascii=False))
-    else:
-        out((report_markdown(report) if markdown else report_page(report)).rstrip())
+    try:
+        exports.write(report, report.papers)
+    finally:  # what was found is shown even so
+        if json_output:
+            out(json.dumps(report_row(report), ensure_ascii=False))
+        else:
+            out((report_markdown(report) if markdown else report_page(report)).rstrip())
     if not report.finished and report.trace:
         say(f"To go on: wayfinder research --resume {report.trace}")

@@ -1,4 +1,7 @@
-"""A visitor's own list of papers: kept in the memory of the visit alone, by identifier, so that it outlives a new index."""
+"""A visitor's own list of papers: kept by identifier, so that it outlives a new index.
+
+It lives in the memory of the visit, and where the host keeps libraries also in a file (app/library_file.py).
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from app.library_file import MOST_PAPERS, Entries, LibraryFile
 from indexer.records import Paper
 from indexer.store import Index
 
-MOST_PAPERS = 20_000
 MOST_AUTHORS = 60  # kept of a paper that the index lacks
 
 
@@ -19,7 +22,8 @@ MOST_AUTHORS = 60  # kept of a paper that the index lacks
 class Library:
     """Papers in the order in which they were added; of those that an index holds only the identifier is kept."""
 
-    entries: dict[str, Paper | None] = field(default_factory=dict)
+    entries: Entries = field(default_factory=dict)
+    kept: LibraryFile | None = None  # where the host keeps it
     _held: tuple[str, dict[str, int]] | None = (
         None  # snapshot, and `rows` of it; None after a change
     )
@@ -41,18 +45,31 @@ class Library:
                 continue
             known = indexed and bool(paper.identifiers)
             self.entries[paper.id] = None if known else _light(paper)
-        self._held = None
-        return len(self.entries) - before, full
+        n_new = len(self.entries) - before
+        self.refresh()
+        return n_new, full
 
     def remove(self, ids: Iterable[str]) -> None:
         """Take papers out; what is not in it is passed over."""
         for identifier in ids:
             self.entries.pop(identifier, None)
-        self._held = None
+        self.refresh()
 
     def clear(self) -> None:
         """Take all papers out."""
         self.remove(list(self.entries))
+
+    def delete(self) -> None:
+        """Delete what the host keeps of it, and take all papers out."""
+        if self.kept is not None:
+            self.kept.delete(self.entries)
+            self._held = None
+
+    def refresh(self) -> None:
+        """Keep what was changed, where the host keeps it, and take up what other visits of its owner changed."""
+        self._held = None
+        if self.kept is not None:
+            self.kept.meet(self.entries)
 
     def rows(self, index: Index) -> dict[str, int]:
         """The row of each paper that the index holds, by its identifier here."""

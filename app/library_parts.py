@@ -5,21 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import streamlit as st
 
-from app.library import MOST_PAPERS, Library
+from app import exports
+from app.exports import Form
+from app.library import Library
+from app.library_file import MOST_PAPERS, LibraryFile, path_for
 from app.page_parts import escape, literal
+from app.page_session import user_name
 from indexer.errors import WayfinderError
 from indexer.records import Paper
 from indexer.store import Index
 from retrieval.ads_link import MOST_OF_A_LINK, ads_papers_urls
-from retrieval.answer_files import answer_html, answer_json, answer_markdown, file_name
-from retrieval.bibliography import bibtex, papers_csv, ris
+from retrieval.answer_files import file_name
 from retrieval.paper_sets import MOST_ENTRIES, library_of
 from retrieval.paper_sets import Library as FileOfPapers
-from retrieval.records import Answer, Hit, SearchSettings
+from retrieval.records import Answer, Hit, SearchResult, SearchSettings
+
+T = TypeVar("T")
 
 MOST_MEGABYTES = 30  # of a BibTeX file
 MOST_LINKS = 5  # to ADS, shown
@@ -28,8 +33,12 @@ _MISSING_LISTED = 200
 
 
 def visitors_library() -> Library:
-    """This visitor's library."""
-    library: Library = st.session_state.setdefault("library", Library())
+    """This visitor's library; where the host keeps it, what is kept of who logged in."""
+    path = path_for(user_name())
+    library: Library | None = st.session_state.get("library")
+    if library is None or (library.kept.path if library.kept else None) != path:
+        library = st.session_state["library"] = Library(kept=LibraryFile(path) if path else None)
+        library.refresh()
     return library
 
 
@@ -38,24 +47,35 @@ def add_control(n: int, hit: Hit) -> None:
     library, paper = visitors_library(), hit.paper
     if hit.row < 0:
         return
-    if paper in library:
-        st.button(f"Paper {n} is in your library", icon=":material/bookmark_added:", key=f"library-{paper.id}", type="tertiary", help="Click to take it out.",
-                  on_click=library.remove, args=([paper.id],))  # fmt: skip
-    else:
-        st.button(f"Add paper {n} to library", icon=":material/bookmark_add:", key=f"library-{paper.id}", type="tertiary",
-                  on_click=add_papers, args=([paper],))  # fmt: skip
+    added = paper in library
+    st.button(
+        f"Paper {n} is in your library: take it out" if added else f"Add paper {n} to library",
+        icon=":material/bookmark_added:" if added else ":material/bookmark_add:",
+        key=f"keep-{paper.id}",  # app/page.css shows its icon alone
+        type="secondary" if added else "tertiary",
+        help="In your library: click to take it out" if added else "Add to library",
+        on_click=library.remove if added else add_papers,
+        args=([paper.id],) if added else ([paper],),
+    )
 
 
 def add_papers(papers: Sequence[Paper], *, indexed: bool = True) -> None:
     """Add papers to the library and say so."""
-    n, full = visitors_library().add(papers, indexed=indexed)
+    library = visitors_library()
+    n, full = library.add(papers, indexed=indexed)
     said = f"{n:,} added to your library" if n else "Already in your library"
     st.toast(f"{said}." if not full else f"{said}; {full:,} found no room: it holds at most {MOST_PAPERS:,} papers.")  # fmt: skip
+    if library.kept is not None and library.kept.problem:
+        st.toast(literal(library.kept.problem), icon=":material/warning:")
 
 
 def emptied() -> None:
-    """Take all papers out of the library."""
-    visitors_library().clear()
+    """Take all papers out of the library, and delete what the host keeps of it."""
+    library = visitors_library()
+    if library.kept is None:
+        library.clear()
+    else:
+        library.delete()
     st.session_state.pop("library-told", None)
 
 
@@ -78,7 +98,7 @@ def file_taken(index: Index, key: str) -> None:
     n_read: int = st.session_state.setdefault("library-files", 0)
     given = st.file_uploader(
         f"BibTeX file, up to {MOST_MEGABYTES} MB", type=["bib", "bibtex", "txt"], key=f"{key}-{n_read}", max_upload_size=MOST_MEGABYTES,
-        help="Exported from ADS, Zotero, Mendeley, JabRef, … It is read and forgotten; only its papers' names are kept for your visit.",
+        help="Exported from ADS, Zotero, Mendeley, JabRef, … It is read and forgotten; only its papers go into your library.",
     )  # fmt: skip
     if given is not None:
         with st.spinner("Reading your library"):
@@ -147,18 +167,19 @@ def _tell(told: Told) -> None:
 
 def paper_files(papers: Callable[[], Sequence[Paper]], words: str, key: str) -> None:
     """Buttons that take papers away as BibTeX, RIS and CSV; `words` name the files. The papers are asked for on a click."""
-    for label, ending, mime, make in (
-        ("BibTeX", "bib", "application/x-bibtex", bibtex),
-        ("RIS", "ris", "application/x-research-info-systems", ris),
-        ("CSV", "csv", "text/csv", papers_csv),
-    ):
+    _buttons(exports.PAPERS, papers, words, key)
+
+
+def _buttons(forms: Sequence[Form[T]], what: Callable[[], T], words: str, key: str) -> None:
+    for form in forms:
         st.download_button(
-            label, partial(_made, make, papers), file_name(words, ending), mime, key=f"{key}-{ending}", on_click="ignore",
+            form.label, partial(_made, form, what), file_name(words, form.ending), form.mime,
+            key=f"{key}-{form.ending}", on_click="ignore",
         )  # fmt: skip
 
 
-def _made(make: Callable[[Sequence[Paper]], str], papers: Callable[[], Sequence[Paper]]) -> str:
-    return make(papers())
+def _made(form: Form[T], what: Callable[[], T]) -> str:
+    return form.make(what())
 
 
 def ads_links(papers: Sequence[Paper], n_all: int | None = None) -> None:
@@ -175,22 +196,23 @@ def ads_links(papers: Sequence[Paper], n_all: int | None = None) -> None:
         st.html(f'<p class="wf-facts">{" · ".join(shown)}{said}</p>')
 
 
-def answer_files(answer: Answer, key: str = "answer") -> None:
+def answer_files(answer: Answer) -> None:
     """An answer and its papers to take away, and the papers at ADS."""
-    papers = [hit.paper for hit in answer.papers]
+    _export("The answer", exports.ANSWER, answer, answer.papers, answer.question, "answer")
+
+
+def search_files(result: SearchResult) -> None:
+    """What a search found to take away, as a list to read and as papers, and the papers at ADS."""
+    _export("The list", exports.SEARCH, result, result.hits, result.query, "search")
+
+
+def _export(name: str, forms: Sequence[Form[T]], what: T, hits: Sequence[Hit], words: str, key: str) -> None:  # fmt: skip
+    papers = [hit.paper for hit in hits]
     with st.popover("Export", icon=":material/download:"):
-        st.caption("The answer")
+        st.caption(name)
         with st.container(horizontal=True):
-            for label, ending, mime, make in (
-                ("Markdown", "md", "text/markdown", answer_markdown),
-                ("HTML", "html", "text/html", answer_html),
-                ("JSON", "json", "application/json", answer_json),
-            ):
-                st.download_button(
-                    label, partial(make, answer), file_name(answer.question, ending), mime,
-                    key=f"{key}-{ending}", on_click="ignore",
-                )  # fmt: skip
+            _buttons(forms, lambda: what, words, key)
         st.caption("Its papers")
         with st.container(horizontal=True):
-            paper_files(lambda: papers, answer.question, key)
+            paper_files(lambda: papers, words, key)
         ads_links(papers)

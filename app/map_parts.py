@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from app import answer_parts, page_parts
-from app.library import MOST_PAPERS
+from app.library_file import MOST_PAPERS
 from app.library_parts import add_papers
 from app.page_session import asked, keep_set
 from indexer.landscape import Landscape

@@ -94,6 +94,15 @@ DiversityOption = Annotated[
 ReviewsOption = Annotated[
     bool, typer.Option("--reviews-first", help="Reviews among the best 100 papers come first.")
 ]
+ExportOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--export",
+        help="Also write it to this file, in the form of its ending: .md, .html or .json, or its papers as .bib, .ris or .csv. "
+        "Repeatable.",
+        show_default=False,
+    ),
+]
 RerankOption = Annotated[
     bool | None,
     typer.Option(

@@ -14,7 +14,7 @@ from app import charts
 from app.cli_impact import as_csv
 from app.impact_report import moved, moved_head, moved_words, numbers, report, terms
 from app.page_parts import literal, table
-from app.page_session import forget_set, set_from_map
+from app.page_session import asked, forget_set, set_from_map
 from indexer.errors import WayfinderError
 from indexer.store import Index
 from retrieval.impact import (
@@ -49,11 +49,23 @@ def draw(index: Index) -> None:
         st.caption("Choose one or several to see what they contributed.")
         return
     try:
-        found = compare(index, names, kind, scope)
+        found = _found(index, names, kind, scope)
     except WayfinderError as error:
         st.warning(literal(str(error)))
         return
     _draw(index, found)
+
+
+def _found(index: Index, names: Sequence[str], kind: Kind, scope: Scope) -> list[Impact]:
+    """What each name contributed: asked once, kept for this visitor until something changes."""
+    key = (index.manifest.snapshot, tuple(names), kind, scope)
+    if st.session_state.get("impact-key") != key:
+        st.session_state["impact-found"] = asked(
+            "impact", ", ".join(names), lambda: compare(index, names, kind, scope)
+        )
+        st.session_state["impact-key"] = key
+    found: list[Impact] = st.session_state["impact-found"]
+    return found
 
 
 def _names(index: Index, kind: Kind, rows: Rows | None) -> list[str]:

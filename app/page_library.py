@@ -1,6 +1,6 @@
 """The page with a visitor's own papers: added from search, map or a BibTeX file, asked alone, taken away. `draw` draws it.
 
-Nothing of it is stored on the host: it lives in the memory of the visit.
+It lives in the memory of the visit; where the host keeps libraries the page says so, and deletes what is kept.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import streamlit as st
 from app import library_parts
 from app.page_about import HEADING
 from app.page_parts import literal
+from app.privacy import library_words
 from indexer.errors import PaperNotFound
 from indexer.records import Paper
 from indexer.store import Index
@@ -19,19 +20,21 @@ from retrieval.fields import identifiers_in
 ASK_PAGE = "page_ask.py"  # as app/page.py names it
 LISTED = 500  # papers shown in the table; the files have all
 MOST_PASTED = 50_000  # characters
-_KEPT = (
-    "These papers are kept for this visit only, in this tab: nothing of them is stored on the server, and reloading or closing "
-    "the tab forgets them. Take them away as BibTeX, and add that file when you come back."
-)
+_TAKE_AWAY = "Take them away as BibTeX, and add that file when you come back."
 
 
 def draw(index: Index) -> None:
     """Draw the page for an index; a question to the library is answered on the page that asks."""
     library = library_parts.visitors_library()
-    st.caption(_KEPT)
+    library.refresh()
+    st.caption(library_words() if library.kept else f"{library_words()} {_TAKE_AWAY}")
+    if library.kept is not None and library.kept.problem:
+        st.warning(literal(library.kept.problem))
     _added(index, empty=not library)
     library_parts.file_told()
     if not library:
+        if library.kept is not None and library.kept.problem:
+            _deletion()
         st.info("Your library is empty: add a BibTeX file here, papers from the cards of an answer, or a set from the map.")  # fmt: skip
         return
     among = library.among(index)
@@ -43,10 +46,20 @@ def draw(index: Index) -> None:
         _asked(len(among))
     with st.container(horizontal=True):
         library_parts.paper_files(lambda: library.papers(index), "library", "library")
-        st.button("Empty the library", on_click=library_parts.emptied)
+        if library.kept is None:
+            st.button("Empty the library", on_click=library_parts.emptied)
+        else:
+            _deletion()
     shown = library.papers(index, LISTED)
     library_parts.ads_links(shown, n)
     _listed(index, shown)
+
+
+def _deletion() -> None:
+    """What the host keeps, deleted by a second click."""
+    with st.popover("Delete my library", icon=":material/delete:"):
+        st.write("The file with your library is deleted from this host, and the list here is emptied. This cannot be undone.")  # fmt: skip
+        st.button("Delete it now", on_click=library_parts.emptied, type="primary")
 
 
 def _added(index: Index, *, empty: bool) -> None:

@@ -6,13 +6,11 @@ a fragment looks at it every second.
 
 from __future__ import annotations
 
-import json
 import threading
-from dataclasses import replace
 
 import streamlit as st
 
-from app import page_parts, page_settings
+from app import exports, page_parts, page_settings
 from app.page_session import asked_in_background, open_index, visitors_llm
 from app.research_files import visit_folder
 from app.research_job import ResearchJob
@@ -22,7 +20,6 @@ from indexer.store import Index
 from retrieval.records import SearchSettings
 from retrieval.research import planned, prepare, research, resume
 from retrieval.research_records import Limits, Report
-from retrieval.research_report import report_markdown, report_row
 from retrieval.research_trace import OnRecord
 
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -177,17 +174,14 @@ def _what_next(index: Index, job: ResearchJob, report: Report | None) -> None:
     """The report and its trace to take away; to go on, or to begin anew."""
     with st.container(horizontal=True):
         if report is not None:
-            st.download_button(
-                "Report (Markdown)",
-                report_markdown(report),
-                "report.md",
-                "text/markdown",
-                on_click="ignore",
-            )
-            row = json.dumps(report_row(replace(report, trace="")), ensure_ascii=False)
-            st.download_button(
-                "Report (JSON)", row, "report.json", "application/json", on_click="ignore"
-            )
+            for form in exports.REPORT:
+                st.download_button(
+                    f"Report ({form.label})",
+                    form.make(report),
+                    f"report.{form.ending}",
+                    form.mime,
+                    on_click="ignore",
+                )
         if job.trace.is_file():
             st.download_button("Trace (JSON lines)", job.trace.read_text(encoding="utf-8"), "trace.jsonl",
                                "application/jsonl", on_click="ignore")  # fmt: skip

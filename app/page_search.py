@@ -73,6 +73,7 @@ def _results(index: Index, words: str, settings: SearchSettings) -> None:
     if result.hits:
         with st.container(horizontal=True):
             st.button("Answer from these papers", icon=":material/chat:", on_click=_ask, args=(words,))  # fmt: skip
+            library_parts.search_files(result)
             page_actions.copy_link(query)
         answer_parts.moved(result)
         _cards(index, words, result)

@@ -16,7 +16,7 @@ from app.limits import NOBODY
 from app.model_session import model_session
 from app.questions import Asked, What, queue
 from app.served_index import served
-from app.web_visitor import VISITOR
+from app.web_visitor import NAMED, VISITOR
 from indexer import config
 from indexer.errors import QueryError, WayfinderError
 from indexer.snapshots import kept_snapshots, linked
@@ -62,8 +62,15 @@ def earlier_index(index: Index, snapshot: str) -> Index | None:
 
 
 def visitor() -> str:
-    """Who is at this page: a name or an address, as app/web_gate.py found it; for limits and nothing else."""
+    """Who is at this page: a name or an address, as app/web_visitor.py found it."""
     return str(st.context.headers.get(VISITOR) or NOBODY)
+
+
+def user_name() -> str:
+    """The name by which the visitor logged in at the host's proxy; empty where there is no such login."""
+    who = visitor()
+    named = config.web_config().login_header and who.startswith(NAMED)
+    return who.removeprefix(NAMED).encode().decode("unicode_escape") if named else ""
 
 
 def visitors_llm() -> LLM | None:

@@ -30,6 +30,23 @@ def model_place() -> str:
     return (urlsplit(llm.base_url).hostname or "its server") if llm.base_url else "api.openai.com"
 
 
+def library_words() -> str:
+    """What becomes of a visitor's library here: whether it is kept, where, and how it is deleted."""
+    if config.library_folder() is None:
+        return "Your library is kept for this visit only, in this tab: nothing of it is stored on the server, and reloading or closing the tab forgets it."  # fmt: skip
+    if not config.web_config().login_header:
+        return (
+            "This host keeps libraries of people who log in by name, and knows no names: "
+            + ("its one password is everybody's" if config.web_config().password else "it has no login")
+            + ". So your library is kept for this visit only, in this tab: nothing of it is stored on the server."
+        )  # fmt: skip
+    return (
+        "Your library is kept on this host until you delete it: its papers' identifiers, and of papers that are not in this index the entry "
+        "without its abstract, in one file of your own. The file is named by a hash of your login name and does not hold the name. "
+        "It is loaded at your next visit. “Delete my library”, on the page Library, deletes it at once, though not from backups that this host may make."
+    )
+
+
 def _elsewhere(index: Index) -> list[str]:
     """What leaves this host."""
     said = []
@@ -54,7 +71,10 @@ def _elsewhere(index: Index) -> list[str]:
 def _kept_here() -> list[str]:
     """What this host keeps of a visit."""
     llm = config.llm_config()
-    said = ["Your question, settings, files and library live in the memory of your visit; they end some minutes after you close its page."]  # fmt: skip
+    said = [
+        "Your question, settings and files live in the memory of your visit; they end some minutes after you close its page.",
+        library_words(),
+    ]
     if llm.enabled and llm.cache is not None:
         said.append(
             "Replies of the language model are kept on this host until whoever runs it deletes them, so that the same "
@@ -94,9 +114,9 @@ def _noted() -> list[str]:
 
 def _readers() -> list[str]:
     """Whose eyes what is kept is open to."""
-    kept = config.feedback_file() is not None or (
-        config.llm_config().enabled and config.llm_config().cache is not None
-    )
+    libraries = config.library_folder() is not None and bool(config.web_config().login_header)
+    replies = config.llm_config().enabled and config.llm_config().cache is not None
+    kept = libraries or replies or config.feedback_file() is not None
     said = ["No other visitor sees what you ask."]
     said.append(
         "Whoever runs this host could read the memory of its programs"

@@ -126,7 +126,7 @@ class Bot:
 
         def press() -> None:
             try:
-                self._press(place, name, value, channel, thread)
+                self._press(place, name, value, user=user, channel=channel, thread=thread)
             except Exception:
                 self.state.release(once)
                 raise
@@ -142,6 +142,7 @@ class Bot:
         if not self.state.claim(f"shortcut:{shortcut['trigger_id']}"):
             return
         message, channel = shortcut["message"], str(shortcut["channel"]["id"])
+        user = str(shortcut["user"]["id"])
         thread = str(message.get("thread_ts") or message["ts"])
         text = plain(str(message.get("text") or ""))[:MOST_CHARACTERS]
         place = ThreadPlace(self.client, channel, thread)
@@ -149,15 +150,15 @@ class Bot:
 
         def compare() -> None:
             try:
-                self.desk.similar(place, text, channel=channel, thread=thread)
+                self.desk.similar(place, text, user=user, channel=channel, thread=thread)
             except SlackRefused as error:
                 if error.code not in _UNREACHABLE:
                     raise
-                self.desk.similar(Whisper(respond), text, channel=channel, thread="")
+                self.desk.similar(Whisper(respond), text, user=user, channel=channel, thread="")
             except UserError as error:
                 Whisper(respond).post(note(str(error))[0])
 
-        self._queue(place, compare, user=str(shortcut["user"]["id"]), channel=channel, thread=f"{channel}:{thread}", at=time.time())  # fmt: skip
+        self._queue(place, compare, user=user, channel=channel, thread=f"{channel}:{thread}", at=time.time())  # fmt: skip
 
     def on_link(self, event: Body) -> None:
         """Links of arXiv or ADS in a message: a card with a button for each paper of the index."""
@@ -279,7 +280,7 @@ class Bot:
             return
         if asked.verb == "similar":
             text = asked.words or self._first_words(channel, thread)
-            self.desk.similar(place, text, channel=channel, thread=thread)
+            self.desk.similar(place, text, user=user, channel=channel, thread=thread)
             return
         said = {
             "help": lambda: HELP,
@@ -322,17 +323,17 @@ class Bot:
         self.state.open_thread(channel, thread)
         return ThreadPlace(self.client, channel, thread), thread
 
-    def _press(self, place: Place, name: str, value: str, channel: str, thread: str) -> None:
+    def _press(self, place: Place, name: str, value: str, *, user: str, channel: str, thread: str) -> None:  # fmt: skip
         key, _, offset = value.partition(":")
         if name == MORE:
-            self.desk.more(place, key, int(offset) if offset.isdecimal() else 0)
+            self.desk.more(place, key, int(offset) if offset.isdecimal() else 0, user=user)
         elif name == EVIDENCE:
             self.desk.evidence(place, key)
         elif name == BIBTEX:
             self.desk.bibtex(place, key)
         elif name == SIMILAR:
             self.state.open_thread(channel, thread)
-            self.desk.similar(place, value, channel=channel, thread=thread)
+            self.desk.similar(place, value, user=user, channel=channel, thread=thread)
 
     def _vote(self, key: str, good: bool, channel: str, user: str, thread: str) -> None:
         try:

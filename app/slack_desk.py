@@ -16,7 +16,7 @@ from slack_sdk import WebClient
 
 from app import feedback
 from app.model_session import model_session
-from app.questions import Asked, counted
+from app.questions import Asked, What, counted
 from app.served_index import ServedIndex
 from app.slack_blocks import note
 from app.slack_digest import known_papers
@@ -109,7 +109,7 @@ class Desk:
         except Exception as error:  # noqa: BLE001 - who asked is told, whatever it was
             making.finish(note(words_of(error)))
 
-    def similar(self, place: Place, text: str, *, channel: str, thread: str) -> None:
+    def similar(self, place: Place, text: str, *, user: str, channel: str, thread: str) -> None:
         """Papers like those that a text names, or like the text itself.
 
         Raises:
@@ -120,7 +120,7 @@ class Desk:
         making = Making(place, self.state, self._hasty, n_papers=len(index.papers))
         try:
             result = counted(
-                Asked("slack", "similar", text),
+                Asked("slack", "similar", text, user),
                 lambda: similar(index, given, SearchSettings(k=MORE_PAPERS), text=draft),
             )
             row = _similar_row(index, result, given, draft)
@@ -136,7 +136,7 @@ class Desk:
         except Exception as error:  # noqa: BLE001 - who asked is told, whatever it was
             making.finish(note(words_of(error)))
 
-    def more(self, place: Place, key: str, offset: int) -> None:
+    def more(self, place: Place, key: str, offset: int, *, user: str) -> None:
         """The papers after those that an answer, and its earlier further papers, show."""
         row = self._row(key)
         index = self.index.current()
@@ -144,10 +144,16 @@ class Desk:
         settings = SearchSettings(k=min(MAX_K, len(shown) + offset + MORE_PAPERS))
         if self.offline:
             settings, _ = settings_offline(settings)
-        if "given" in row:
-            result = similar(index, row["given"], settings, text=row["draft"])
-        else:
-            result = search(index, row["question"], settings)
+        what: What = "similar" if "given" in row else "search"
+        words = (row["draft"] or " ".join(row["given"])) if "given" in row else row["question"]
+        result = counted(
+            Asked("slack", what, words, user),
+            lambda: (
+                similar(index, row["given"], settings, text=row["draft"])
+                if "given" in row
+                else search(index, words, settings)
+            ),
+        )
         further = [hit for hit in result.hits if hit.paper.id not in shown]
         page = further[offset : offset + MORE_PAPERS]
         if not page:

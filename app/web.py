@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import signal
 import tomllib
 from collections.abc import AsyncIterator, Mapping
@@ -22,6 +23,7 @@ from streamlit.starlette import App
 from streamlit.web.bootstrap import load_config_options
 
 from app import metrics, web_login
+from app.library_file import folder_made_ready
 from app.logs import start_log
 from app.questions import queue
 from app.served_index import ServedIndex, served
@@ -29,14 +31,14 @@ from app.web_gate import HEALTH, MOST_UPLOAD_BYTES, Gate
 from app.web_login import Login
 from app.web_visitor import Visitors
 from indexer import config
-from indexer.config import REPOSITORY, WebConfig
+from indexer.config import LOOK, WebConfig
 from indexer.errors import WayfinderError
 
 PAGE = Path(__file__).with_name("page.py")
-LOOK = REPOSITORY / ".streamlit" / "config.toml"
 MOST_CONNECTIONS = 2_000
 MOST_MESSAGE_BYTES = 4_000_000  # of one message of a page
 STOP_SECONDS = 3  # that open pages have when the server stops
+_log = logging.getLogger("wayfinder.web")
 
 
 def serve(directory: Path, *, host: str, port: int) -> None:
@@ -54,6 +56,8 @@ def serve(directory: Path, *, host: str, port: int) -> None:
         config.reranker_config(),
     )
     start_log()
+    if folder_made_ready() is not None and not settings.login_header:
+        _log.warning("WAYFINDER_LIBRARY keeps nobody's library: without WAYFINDER_LOGIN_HEADER nobody has a name.")  # fmt: skip
     _set_streamlit(settings, host=host, port=port)
     server = uvicorn.Server(
         uvicorn.Config(

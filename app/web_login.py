@@ -11,6 +11,9 @@ import hmac
 import html
 import logging
 import secrets
+import tomllib
+from functools import cache
+from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from itsdangerous import BadSignature, TimestampSigner
@@ -20,7 +23,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from app import metrics
 from app.limits import CLIENT, Limit, TooOften
 from app.logs import note
-from indexer.config import WebConfig
+from indexer.config import LOOK, WebConfig
 
 PATH = "/login"
 COOKIE = "wayfinder_login"
@@ -30,6 +33,23 @@ ALL_TRIES_PER_MINUTE = 120
 MOST_PASSWORD = 1_000  # characters
 _EVERYBODY = "everybody"
 _log = logging.getLogger("wayfinder.web")
+_STYLE = """
+* { box-sizing: border-box; }
+body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1rem; font: 1rem/1.5 'Source Sans', 'Source Sans Pro', system-ui, sans-serif;
+  color: var(--text); background: var(--page); }
+main { width: min(24rem, 100%); padding: 2rem; border: 1px solid light-dark(#dcdcd3, #2c3442); border-radius: .75rem; background: var(--soft); }
+h1 { margin: 0 0 1.5rem; line-height: 0; text-align: center; }
+h1 svg { width: 11rem; max-width: 100%; height: auto; }
+label { display: block; font-weight: 600; margin-bottom: .4rem; }
+input, button { font: inherit; width: 100%; min-height: 2.75rem; padding: .5rem .75rem; border-radius: .5rem; }
+input { color: inherit; background: var(--page); border: 1px solid light-dark(#82898f, #6b7686); }
+input[aria-invalid] { border-color: light-dark(#a33c0a, #f2a36b); }
+button { margin-top: 1rem; font-weight: 600; cursor: pointer; color: light-dark(#fff, #11151c); background: var(--accent); border: 1px solid transparent; }
+button:hover { filter: brightness(1.08); }
+:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+.error { margin: .6rem 0 0; color: light-dark(#a33c0a, #f2a36b); }
+@media (forced-colors: active) { button { border-color: currentColor; } }
+"""
 
 
 class Login:
@@ -77,7 +97,11 @@ class Login:
         if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), self._password):
             metrics.logins.labels("wrong").inc()
             note(_log, "login", outcome="wrong")
-            return _form(wanted, "That is not the password.", 401)
+            return _form(
+                wanted,
+                "That is not the password. Try again, or ask whoever runs this Wayfinder.",
+                401,
+            )
         metrics.logins.labels("good").inc()
         return self._admitted(request, wanted)
 
@@ -102,18 +126,16 @@ class Login:
 
 
 def _form(wanted: str, said: str = "", status: int = 200) -> Response:
-    told = f'<p role="alert">{html.escape(said)}</p>' if said else ""
+    told = f'<p class="error" id="said" role="alert">{html.escape(said)}</p>' if said else ""
+    marked = ' aria-invalid="true" aria-describedby="said"' if said else ""
     action = html.escape(f"?{urlencode({'next': wanted})}")
     return HTMLResponse(
-        f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Wayfinder</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex"><style>
-:root {{ color-scheme: light dark; }}
-body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 22rem; margin: 18vh auto 0; padding: 0 1rem; }}
-input, button {{ font: inherit; width: 100%; box-sizing: border-box; padding: .5rem .7rem; margin-top: .5rem; }}
-</style></head><body><main><h1>Wayfinder</h1>{told}
+        f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Log in · Wayfinder</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">
+<style>{_look()}</style></head><body><main><h1>{_logo()}</h1>
 <form method="post" action="{action}"><label for="password">Password of this Wayfinder</label>
-<input id="password" name="password" type="password" autocomplete="current-password" maxlength="{MOST_PASSWORD}" required autofocus>
-<button>Enter</button></form></main></body></html>""",
+<input id="password" name="password" type="password" autocomplete="current-password" maxlength="{MOST_PASSWORD}" required autofocus{marked}>
+{told}<button>Log in</button></form></main></body></html>""",
         status,
         headers={
             "Cache-Control": "no-store",
@@ -121,3 +143,20 @@ input, button {{ font: inherit; width: 100%; box-sizing: border-box; padding: .5
             "frame-ancestors 'none'; base-uri 'none'",
         },
     )
+
+
+@cache
+def _logo() -> str:
+    """The pages' mark, within this one."""
+    return Path(__file__).with_name("wayfinder.svg").read_text(encoding="utf-8")
+
+
+@cache
+def _look() -> str:
+    """The style sheet, with the colours of the pages' theme."""
+    theme = tomllib.loads(LOOK.read_text(encoding="utf-8"))["theme"]
+    colours = "".join(
+        f"--{name}: light-dark({theme['light'][setting]}, {theme['dark'][setting]}); "
+        for name, setting in (("accent", "primaryColor"), ("page", "backgroundColor"), ("soft", "secondaryBackgroundColor"), ("text", "textColor"))
+    )  # fmt: skip
+    return f":root {{ color-scheme: light dark; {colours}}}{_STYLE}"

@@ -5,6 +5,7 @@ A proxy is trusted by the address of its connection, before anything that its he
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 from typing import Any
 
@@ -18,7 +19,8 @@ from indexer.config import WebConfig
 
 VISITOR = "x-wayfinder-visitor"  # a header within this process: the page reads it, nobody sends it
 LOGGED_IN = "wayfinder.logged-in"  # in a request's scope: a trusted proxy told a name
-_MOST_NAME = 200  # characters
+NAMED = "user "  # before a name, so that no address is taken for one
+_MOST_NAME = 200  # characters; a longer one is its beginning and a hash
 
 
 class Visitors:
@@ -42,7 +44,7 @@ class Visitors:
         if not self.config.login_header or not self._trusted(scope):
             return ""
         told = Headers(scope=scope).getlist(self.config.login_header)
-        return told[0].strip()[:_MOST_NAME] if len(told) == 1 else ""
+        return _bounded(told[0].strip()) if len(told) == 1 else ""
 
     def _trusted(self, scope: Scope) -> bool:
         try:
@@ -51,6 +53,14 @@ class Visitors:
             return False
         mapped = address.ipv4_mapped if address.version == 6 else None
         return any((mapped or address) in network for network in self._networks)
+
+
+def _bounded(name: str) -> str:
+    """A name of at most _MOST_NAME characters that is no other's."""
+    if len(name) <= _MOST_NAME:
+        return name
+    mark = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{name[: _MOST_NAME - len(mark) - 1]}~{mark}"
 
 
 class _Named:
@@ -62,7 +72,8 @@ class _Named:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket"):
             name = scope[LOGGED_IN]
-            scope[CLIENT] = f"user {name}" if name else client_address(scope)
+            scope[CLIENT] = f"{NAMED}{name}" if name else client_address(scope)
             headers = MutableHeaders(scope=scope)
-            headers[VISITOR] = scope[CLIENT].encode("ascii", "backslashreplace").decode()
+            # A backslash is escaped too: two people never become one.
+            headers[VISITOR] = scope[CLIENT].encode("unicode_escape").decode("ascii")
         await self.app(scope, receive, send)

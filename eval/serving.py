@@ -37,6 +37,8 @@ def served(
 ) -> Iterator[tuple[str, psutil.Process]]:
     """Run `wayfinder` with these arguments on a free port until the block ends; yield its address and process.
 
+    It ends too where this process is killed and the block cannot end (eval/tether.py).
+
     Raises:
         RemoteError: the address `health` does not answer within START_SECONDS.
     """
@@ -44,8 +46,9 @@ def served(
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = str(Path(sys.executable).with_name("wayfinder"))
+    tether = [sys.executable, "-I", str(Path(__file__).with_name("tether.py")), str(os.getpid())]
     started = subprocess.Popen(  # noqa: S603 - our own command
-        [command, *arguments, "--port", str(port), "--host", "127.0.0.1"],
+        [*tether, command, *arguments, "--port", str(port), "--host", "127.0.0.1"],
         env={**os.environ, **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -13,6 +13,7 @@ import platformdirs
 from indexer.errors import QueryError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+LOOK = REPOSITORY / ".streamlit" / "config.toml"  # of the pages: theme, toolbar
 STARTER_CORPUS = REPOSITORY / "data" / "starter.jsonl"
 ENCODER_FOLDER = REPOSITORY / "models" / "encoder"
 FAST_FOLDER = REPOSITORY / "models" / "encoder-fast"
@@ -115,6 +116,12 @@ def index_dir() -> Path | None:
 def feedback_file() -> Path | None:
     """The file that readers' feedback is kept in, or None: none is kept."""
     named = os.environ.get("WAYFINDER_FEEDBACK")
+    return Path(named) if named else None
+
+
+def library_folder() -> Path | None:
+    """The folder that the libraries of people who log in by name are kept in, or None: none is kept."""
+    named = os.environ.get("WAYFINDER_LIBRARY")
     return Path(named) if named else None
 
 

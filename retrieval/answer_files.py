@@ -1,4 +1,4 @@
-"""An answer to take away: as Markdown, as one HTML page and as JSON, each with its evidence, its papers and its basis.
+"""An answer, or what a search found, to take away: as Markdown, as one HTML page and as JSON, with its papers and its basis.
 
 Everything in them is text: no markup of a paper, a model or a visitor is kept. The page loads nothing and runs nothing.
 """
@@ -9,15 +9,15 @@ import html
 import json
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import groupby
 
 from retrieval.ads_link import ads_papers_urls
 from retrieval.basis import basis
 from retrieval.markdown import cited, paper_line, plain, sentence_lines, table_lines
-from retrieval.records import Answer, Hit, Sentence, Table
-from retrieval.rows import answer_row
+from retrieval.records import Answer, Hit, SearchResult, Sentence, Table
+from retrieval.rows import answer_row, result_row
 
 _STYLE = """
 body { font: 11pt/1.5 Georgia, serif; max-width: 44rem; margin: 2rem auto; padding: 0 1rem; color: #111; background: #fff; overflow-wrap: anywhere; }
@@ -53,10 +53,7 @@ def answer_markdown(answer: Answer) -> str:
         lines += ["## Evidence", "", *sentence_lines(answer.sentences)]
     if answer.papers:
         lines += [f"## {_papers_heading(answer)}", ""]
-        lines += [f"{n}. {paper_line(hit)}" for n, hit in enumerate(answer.papers, 1)]
-    links = ads_papers_urls(hit.paper for hit in answer.papers)
-    lines += ["", *(f"These papers at ADS: <{link}>" for link in links), "", *map(plain, _foot(answer))]  # fmt: skip
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
+    return _markdown_file([*lines, *_paper_lines(answer.papers), "", *map(plain, _foot(answer))])
 
 
 def answer_html(answer: Answer) -> str:
@@ -72,16 +69,84 @@ def answer_html(answer: Answer) -> str:
         evidence = "".join(map(_evidence, answer.sentences))
         body.append(f"<h2>Evidence</h2><ol>{evidence}</ol>")
     if answer.papers:
-        listed = "".join(_paper(n, hit) for n, hit in enumerate(answer.papers, 1))
-        body.append(f"<h2>{_papers_heading(answer)}</h2><ol>{listed}</ol>")
-    for link in ads_papers_urls(hit.paper for hit in answer.papers):
-        body.append(f"<p>{_link(link, 'These papers at ADS')}</p>")
-    body += [f'<p class="small">{_e(line)}</p>' for line in _foot(answer)]
+        body.append(f"<h2>{_papers_heading(answer)}</h2>")
+    body += [*_paper_items(answer.papers), *(f'<p class="small">{_e(line)}</p>' for line in _foot(answer))]  # fmt: skip
+    return _html_file(title, body)
+
+
+def search_json(result: SearchResult) -> str:
+    """What a search found as one JSON object, with the settings that made it."""
+    row = {**result_row(result), "settings": asdict(result.settings)}
+    return json.dumps(row, ensure_ascii=False, indent=1) + "\n"
+
+
+def search_markdown(result: SearchResult) -> str:
+    """What a search found as Markdown."""
+    lines = [f"# {plain(_sought(result))}", "", *(f"> {plain(note)}" for note in _search_notes(result)), ""]  # fmt: skip
+    return _markdown_file([*lines, *_paper_lines(result.hits), "", plain(_search_foot(result))])
+
+
+def search_html(result: SearchResult) -> str:
+    """What a search found as one HTML page that needs nothing else."""
+    title = _e(_sought(result))
+    body = [f"<h1>{title}</h1>"]
+    body += [f'<p class="doubt">{_e(note)}</p>' for note in _search_notes(result)]
+    body += [*_paper_items(result.hits), f'<p class="small">{_e(_search_foot(result))}</p>']
+    return _html_file(title, body)
+
+
+def _markdown_file(lines: list[str]) -> str:
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
+
+
+def _html_file(title: str, body: list[str]) -> str:
+    """A page of a title and a body that are HTML already."""
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         f'<meta name="viewport" content="width=device-width"><title>{title}</title><style>{_STYLE}</style></head>'
         f"<body>{''.join(body)}</body></html>\n"
     )
+
+
+def _sought(result: SearchResult) -> str:
+    """What was searched for; of a search for similar papers, the papers that were given."""
+    given = "; ".join(f"{p.author_label} ({p.year or 'year unknown'})" for p in result.given)
+    return f"Papers like {given}" if given else result.query
+
+
+def _search_notes(result: SearchResult) -> Iterator[str]:
+    """What a reader must know before the papers: what was not done, and where the index covers the question thinly."""
+    yield from result.degraded
+    if result.coverage is not None and result.coverage.level != "well":
+        yield result.coverage.reason
+
+
+def _search_foot(result: SearchResult) -> str:
+    understood = "; ".join(f"{item.label} ({item.effect})" for item in result.understood)
+    return (
+        f"The {len(result.hits):,} best of {result.n_candidates:,} papers"
+        + (f"; understood: {understood}" if understood else "")
+        + f". Found by Wayfinder with index snapshot {result.snapshot}, as of {result.as_of}."
+    )
+
+
+def _paper_lines(hits: Sequence[Hit]) -> list[str]:
+    """Papers with their numbers, and links that find them at ADS."""
+    links = ads_papers_urls(hit.paper for hit in hits)
+    return [
+        *(f"{n}. {paper_line(hit)}" for n, hit in enumerate(hits, 1)), "",
+        *(f"These papers at ADS: <{link}>" for link in links),
+    ]  # fmt: skip
+
+
+def _paper_items(hits: Sequence[Hit]) -> list[str]:
+    """The same as HTML."""
+    listed = "".join(_paper(n, hit) for n, hit in enumerate(hits, 1))
+    links = ads_papers_urls(hit.paper for hit in hits)
+    return [
+        *([f"<ol>{listed}</ol>"] if hits else []),
+        *(f"<p>{_link(link, 'These papers at ADS')}</p>" for link in links),
+    ]
 
 
 def _notes(answer: Answer) -> Iterator[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from indexer.config import LOOK
 from indexer.encoder import load_encoder
 from tests.browser import ASK, CHROMIUM, ask, serious, served
 from tests.topics import build_topic_index
@@ -24,6 +26,16 @@ THEMED = (
     "() => matchMedia('(prefers-color-scheme: light)').matches"
     " || getComputedStyle(document.querySelector('.stMain button[kind^=primary] p')).color != 'rgb(255, 255, 255)'"
 )
+
+
+PASSWORD = "correct horse"
+LIGHT_QUERY = "matchMedia('(prefers-color-scheme: light)').matches"
+
+
+@pytest.fixture(scope="module")
+def with_password(small_index_dir: Path) -> Iterator[str]:
+    with served(small_index_dir, {"WAYFINDER_PASSWORD": PASSWORD}) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +95,40 @@ def test_an_answer_is_announced_and_a_plot_has_words(small_index_dir: Path, addr
     page.locator(".wf-kind[role=status]").wait_for()
     assert "Counted in this index" in page.locator(".wf-kind").inner_text()
     page.get_by_label("values, all in the table below", exact=False).first.wait_for()
+
+
+@pytest.mark.parametrize("page", [LIGHT, DARK], indirect=True, ids=["light", "dark"])
+def test_the_login_passes_axe_and_says_what_is_wrong(with_password: str, page) -> None:
+    theme = "light" if page.evaluate(LIGHT_QUERY) else "dark"
+    page.goto(f"{with_password}/search?q=jets")
+    assert serious(page) == []
+    box = page.get_by_label("Password of this Wayfinder")
+    assert box.evaluate("e => e === document.activeElement")
+    assert box.evaluate("e => getComputedStyle(e).outlineStyle") == "solid"
+    assert page.get_by_role("heading", name="Wayfinder").count() == 1
+    colours = tomllib.loads(LOOK.read_text(encoding="utf-8"))["theme"][theme]
+    painted = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert painted == "rgb({}, {}, {})".format(*bytes.fromhex(colours["backgroundColor"][1:]))
+    box.fill("not that one")
+    box.press("Enter")
+    page.wait_for_selector("[role=alert]")
+    assert "That is not the password." in page.get_by_role("alert").inner_text()
+    assert serious(page) == []
+    page.get_by_label("Password of this Wayfinder").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".wf-paper")
+
+
+def test_a_card_offers_the_library_by_an_icon_with_its_words(address: str, page) -> None:
+    page.goto(f"{address}/search?q=star+formation")
+    add = page.get_by_role("button", name="Add paper 1 to library", exact=True)
+    add.wait_for()
+    size = add.bounding_box()
+    assert 24 <= size["width"] <= 44 and 24 <= size["height"] <= 44
+    words = add.locator("p").evaluate("e => getComputedStyle(e.parentElement).width")
+    assert words == "1px"
+    title = page.locator("#paper-1 h3").bounding_box()
+    assert abs(size["y"] - title["y"]) < 20 and size["x"] > title["x"] + title["width"] - 60
+    add.click()
+    page.get_by_role("button", name="Paper 1 is in your library: take it out", exact=True).click()
+    add.wait_for()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 import numpy as np
 import pytest
+from prometheus_client import REGISTRY
 from streamlit.testing.v1 import AppTest
 
 from app import charts
@@ -66,6 +68,23 @@ def script() -> None:
     from indexer.store import open_index
 
     draw(open_index(Path(os.environ["WAYFINDER_INDEX"])))
+
+
+def test_the_page_counts_and_logs_each_question_once(
+    mapped_dir: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("WAYFINDER_INDEX", str(mapped_dir))
+    monkeypatch.setenv("WAYFINDER_LOG_QUESTIONS", "1")
+    caplog.set_level(logging.INFO, "wayfinder.questions")
+    of = {"door": "page", "what": "impact", "outcome": "done"}
+    before = REGISTRY.get_sample_value("wayfinder_questions_total", of) or 0
+    app = AppTest.from_function(script, default_timeout=60).run()
+    app.run()  # drawn again, asked once
+    app.text_input[0].set_value("voids").run()
+    rows = [record.facts for record in caplog.records if record.name == "wayfinder.questions"]  # type: ignore[attr-defined]
+    assert [(row["door"], row["what"], row["question"]) for row in rows] == [("page", "impact", "JWST")] * 2  # fmt: skip
+    assert REGISTRY.get_sample_value("wayfinder_questions_total", of) == before + 2
+    assert not app.exception
 
 
 def mapped() -> None:

@@ -58,7 +58,7 @@ def test_a_bibtex_file_fills_the_library_and_every_entry_is_accounted_for(
 ) -> None:
     test = run_library(small_index_dir)
     assert "Your library is empty" in shown(test)
-    assert "nothing of them is stored on the server" in shown(test)
+    assert "nothing of it is stored on the server" in shown(test)
     uploaded(test, NASTY, "../../<b>evil</b>.bib")
     assert not test.exception
     text = shown(test)
@@ -148,10 +148,12 @@ def test_cards_fill_the_library_and_questions_are_held_to_it(
 ) -> None:
     question = "How do jets suppress star formation?"
     test = asked(small_index_dir, monkeypatch, question)
-    add = next(b for b in test.button if (b.key or "") == "library-2402.00002")
+    add = next(b for b in test.button if (b.key or "") == "keep-2402.00002")
     add.click().run()
     assert list(test.session_state["library"].entries) == ["2402.00002"]
-    assert any(re.fullmatch(r"Paper \d is in your library", b.label) for b in test.button)
+    assert any(
+        re.fullmatch(r"Paper \d is in your library: take it out", b.label) for b in test.button
+    )
     (only,) = (t for t in test.toggle if t.label == "Only my library (1 paper)")
     only.set_value(True).run()
     answer = test.session_state["answer"]
@@ -169,6 +171,17 @@ def test_an_answer_is_exported_with_its_papers(
     html = " ".join(element.proto.body for element in test.get("html"))
     (link,) = re.findall(r'href="(https://ui.adsabs.harvard.edu/search/q=identifier[^"]*)"', html)
     assert all(quote(hit.paper.id) in link for hit in test.session_state["answer"].papers)
+
+
+def test_what_a_search_found_is_exported_with_its_papers(
+    small_index_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = asked(small_index_dir, monkeypatch, "How do jets suppress star formation?")
+    test.session_state["searched"] = "fast radio bursts"
+    test.switch_page("page_search.py").run()
+    assert not test.exception
+    labels = [button.label for button in test.get("download_button")]
+    assert labels == ["Markdown", "HTML", "JSON", "BibTeX", "RIS", "CSV"]
 
 
 def test_votes_are_drawn_only_where_they_are_kept(

@@ -312,8 +312,9 @@ def test_the_menu_of_a_message_finds_similar_papers(
 
 
 def test_the_buttons_bring_more_papers_evidence_and_bibtex(
-    slack: SlackServer, bot: Bot, channel: str
+    slack: SlackServer, bot: Bot, channel: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO, "wayfinder.questions")
     ts, posted = ask(slack, channel)
     press(slack, channel, posted, "Evidence")
     evidence = slack.wait(lambda: slack.answers(channel, ts)[1:])[0]
@@ -331,6 +332,10 @@ def test_the_buttons_bring_more_papers_evidence_and_bibtex(
     }
     press(slack, channel, more, "More papers")
     assert "no more papers" in shown(slack.wait(lambda: slack.answers(channel, ts)[4:])[0])
+    logged = [record.facts for record in caplog.records if record.name == "wayfinder.questions"]  # type: ignore[attr-defined]
+    assert [(row["door"], row["what"], row["outcome"]) for row in logged] == [
+        ("slack", "ask", "extractive"), ("slack", "search", "found"), ("slack", "search", "found"),
+    ]  # fmt: skip
     before = len(slack.whispers)
     press(slack, channel, posted, "Evidence", user="U2")
     assert "in this thread already" in slack.wait(lambda: slack.whispers[before:])[0]["text"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -100,6 +101,10 @@ def test_the_password_opens_everything_and_wrong_tries_are_slowed_down() -> None
     assert "Password of this Wayfinder" in form.text and "default-src 'none'" in form.headers["content-security-policy"]  # fmt: skip
     wrong = opened.post("/login?next=/search", data={"password": "wrong"})
     assert wrong.status_code == 401 and "not the password" in wrong.text
+    assert 'aria-describedby="said"' in wrong.text and 'id="said"' in wrong.text
+    assert "aria-describedby" not in form.text
+    # Nothing is loaded: no address in it but the name of SVG.
+    assert set(re.findall(r"(?:src|url|@import|https?:)[^\s\"]*", form.text)) == {"http://www.w3.org/2000/svg"}  # fmt: skip
     good = opened.post("/login?next=%2Fsearch%3Fq%3Da", data={"password": "correct horse"})
     assert (good.status_code, good.headers["location"]) == (303, "/search?q=a")
     assert opened.get("/static/x.js").status_code == 200

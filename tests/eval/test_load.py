@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
+import psutil
 import pytest
 from typer.testing import CliRunner
 
 from eval import load as loads
+from eval import serving
 from eval.cli import app
 from eval.load import Asked, Memory, Sent, growth, mixed, table
 from eval.serving import web_app
 from eval.visitor import Visitor, plain
 from indexer.store import open_index
 
+T = TypeVar("T")
 QUESTIONS = [
     "What did the shadow of the black hole in M87 look like?",
     "Which baryons do fast radio bursts find between galaxies?",
@@ -61,6 +72,58 @@ def test_visitors_at_once_get_their_own_answers(starter_index: Path, tmp_path: P
     assert (
         mixed([replace(leaked, at_first=plain(QUESTIONS[1])), other]) == 0
     )  # an example on every page
+
+
+def _server(measuring: psutil.Process) -> psutil.Process | None:
+    """The server that a measurement has started, where it already has."""
+    with suppress(psutil.NoSuchProcess):
+        for child in measuring.children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                if "serve" in child.cmdline() and "--port" in child.cmdline():
+                    return child
+    return None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells a process that its parent ended")
+@pytest.mark.parametrize(
+    ("ending", "when"),
+    [(signal.SIGKILL, "starts"), (signal.SIGKILL, "listens"), (signal.SIGTERM, "listens"), (signal.SIGINT, "starts")],
+)  # fmt: skip
+def test_a_measurement_that_is_ended_leaves_no_server(
+    ending: signal.Signals, when: str, small_index_dir: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "questions.jsonl"
+    file.write_text(json.dumps({"query_id": "1", "question": QUESTIONS[0], "arxiv_id": "2402.00002"}))  # fmt: skip
+    command = [str(Path(sys.executable).with_name("wayfinder")), "eval", "load", "--questions", str(file),
+               "--index", str(small_index_dir), "--visitors", "1", "--minutes", "20"]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as ran:
+        measuring = psutil.Process(ran.pid)
+        server = _until(lambda: _server(measuring))
+        if when == "listens":
+            _until(lambda: any(c.status == psutil.CONN_LISTEN for c in server.net_connections("tcp")))  # fmt: skip
+        ran.send_signal(ending)
+        assert ran.wait(timeout=60) != 0
+    server.wait(timeout=30)
+    assert not server.is_running()
+
+
+def test_a_command_whose_starter_is_gone_does_not_begin(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    tether = [sys.executable, "-I", str(Path(serving.__file__).with_name("tether.py"))]
+    for parent, code in ((os.getpid(), 0), (1, 1)):
+        ran = subprocess.run([*tether, str(parent), "/usr/bin/touch", str(begun)], check=False)
+        assert (ran.returncode, begun.exists()) == (code, code == 0)
+        begun.unlink(missing_ok=True)
+
+
+def _until(look: Callable[[], T | None]) -> T:
+    """What `look` finds, once it finds something."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it never came")
 
 
 async def _one_visit(url: str, question: str) -> tuple[tuple[str, ...], str]:

@@ -26,6 +26,7 @@ OWNERS = {
     "lxml": {"indexer/sources_arxiv.py", "indexer/document_html.py"},
     "filelock": {
         "app/feedback.py",
+        "app/library_file.py",
         "indexer/journal.py",
         "indexer/snapshots.py",
         "indexer/vectors.py",
