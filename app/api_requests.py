@@ -71,7 +71,8 @@ class _Ranked(_Filtered):
         default=False, description="Also search for abstracts that a model imagines."
     )
     rerank: bool | None = Field(
-        default=None, description="Default: where a reranker is configured."
+        default=None,
+        description="Read the first papers again. Default: where a reranker is configured, and in hybrid search.",
     )
 
     def ranking(self, **others: Any) -> SearchSettings:

@@ -107,7 +107,7 @@ RerankOption = Annotated[
     bool | None,
     typer.Option(
         "--rerank/--no-rerank",
-        help="Read the first 50 papers again with WAYFINDER_RERANKER. Default: where it is set.",
+        help="Read the first papers again, with WAYFINDER_RERANKER or what ships. Default: where it is set, and in hybrid search.",
         show_default=False,
     ),
 ]

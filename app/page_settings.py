@@ -24,7 +24,7 @@ _CHIP = {"narrows": "only {}", "boosts": "prefer {}", "first": "first {}"}
 _MODES = {"hybrid": "Both", "dense": "Meaning", "lexical": "Words"}
 _FILTERS = ("since", "until", "citations", "author", "facility")
 _RANKING = (
-    "recency", "impact", "halflife", "mode", "words", "diversity", "reviews", "teams", "understand", "hyde", "rerank", "reread",
+    "recency", "impact", "halflife", "mode", "words", "diversity", "reviews", "teams", "understand", "hyde", "rerank",
 )  # fmt: skip
 
 
@@ -33,7 +33,7 @@ class Host:
     """What there is to search and to write with, beyond the index."""
 
     llm: bool
-    reranker: str | None  # None: the one that ships, where it is asked for
+    reranker: str | None  # None: the one that ships, in hybrid search
 
 
 def host() -> Host:
@@ -214,17 +214,15 @@ def _how_to_search(settings: SearchSettings, of: Host) -> SearchSettings:
         reviews_first=reviews_first,
         understand=understand,
         hyde=hyde,
-        rerank=_rerank(of),
+        rerank=_rerank(of, mode),
     )
 
 
-def _rerank(of: Host) -> bool | None:
-    if of.reranker == "none":
+def _rerank(of: Host, mode: str) -> bool | None:
+    if of.reranker == "none" or (of.reranker is None and mode != "hybrid"):
         return None
-    if of.reranker is not None:
-        return toggle("rerank", "Read the first papers again with the reranker")
-    reread = toggle("reread", "Read the first papers again", help="A small model reads question and papers together: plain questions gain a little, and it takes half a second.")  # fmt: skip
-    return reread or None
+    reread = toggle("rerank", "Read the first papers again", help="The first 50 papers are read word by word, and those that answer the question best come first.")  # fmt: skip
+    return None if reread else False
 
 
 def _keyword_weight(mode: str) -> float | None:

@@ -82,7 +82,6 @@ CONTROLS: dict[str, Control] = {
     "understand": Switch(True),
     "hyde": Switch(False),
     "rerank": Switch(True),
-    "reread": Switch(False),
     "teams": Switch(True),
     "papers": Number(8, 3, 20),
     "kind": OneOf(None, (None, *TYPES)),

@@ -32,7 +32,7 @@ def switches(index: Index, k: int) -> dict[str, System]:
         "diversity .3": replace(default, diversity=0.3),
         "reviews first": replace(default, reviews_first=True),
     }
-    if config.reranker_config().name:
+    if config.reranker_config().name != "none":
         turned["no reranking"] = replace(default, rerank=False)
     if config.llm_config().enabled:
         turned["hyde"] = replace(default, hyde=True)

@@ -14,6 +14,7 @@ from indexer.store import Index
 from retrieval import search
 from retrieval.pathfinder import similarity
 from retrieval.records import SearchSettings
+from retrieval.rerank import AstroCrossReranker, Reranker
 
 Ranking = list[tuple[int, float]]  # (row, score), best first
 System = Callable[[str], Ranking]
@@ -22,9 +23,11 @@ RRF_K = 60
 _PLAIN = SearchSettings(understand=False, rerank=False)
 
 
-def served(index: Index, settings: SearchSettings) -> System:
-    """What `wayfinder search` serves with these settings."""
-    return lambda question: [(hit.row, hit.score) for hit in search(index, question, settings).hits]
+def served(index: Index, settings: SearchSettings, reranker: Reranker | None = None) -> System:
+    """What `wayfinder search` serves with these settings, by another reranker where one is given."""
+    return lambda question: [
+        (hit.row, hit.score) for hit in search(index, question, settings, reranker=reranker).hits
+    ]
 
 
 def elsewhere(index: Index, other: Index, settings: SearchSettings) -> System:
@@ -67,7 +70,7 @@ def systems(
 ) -> dict[str, System]:
     """The systems to measure by name; the first is the one that is served.
 
-    `against` is another index of the same papers, as by another encoder: what it serves without a reranker.
+    `against` is another index of the same papers, as by another encoder: what it serves not reranked.
     """
     settings = SearchSettings(k=k)
     named = {"wayfinder": served(index, settings)}
@@ -75,7 +78,8 @@ def systems(
         named["against"] = elsewhere(index, against, replace(settings, rerank=False))
     if baselines:
         named |= {
-            "reranked": served(index, replace(settings, rerank=True)),
+            "not reranked": served(index, replace(settings, rerank=False)),
+            "cross-encoder": served(index, settings, AstroCrossReranker()),
             **{name: served(index, replace(leg, k=k)) for name, leg in _legs().items()},
             "rrf": reciprocal_rank_fusion(index, k),
             "pathfinder": similarity_alone(index, k),

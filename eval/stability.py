@@ -86,7 +86,7 @@ def searches(index: Index, asked: Sequence[Asked], progress: Progress) -> list[F
     for done, question in enumerate(asked):
         progress("searching", done, len(asked))
         for mode in MODES:
-            settings = SearchSettings(k=AT, mode=mode, rerank=False)
+            settings = SearchSettings(k=AT, mode=mode)
             first = _papers(index, question.question, settings)
             others = [(s, _papers(index, text, settings)) for s, text in question.paraphrases]
             shared = [jaccard(first, papers) for _, papers in others]

@@ -203,8 +203,8 @@ def table(found: Sequence[Finding]) -> str:
 
 _ONE = SearchSettings(k=1, rerank=False)
 _BOTH = {
-    "understood": SearchSettings(k=AT, rerank=False),
-    "taken as plain words": SearchSettings(k=AT, rerank=False, understand=False),
+    "understood": SearchSettings(k=AT),
+    "taken as plain words": SearchSettings(k=AT, understand=False),
 }
 
 

@@ -18,6 +18,7 @@ STARTER_CORPUS = REPOSITORY / "data" / "starter.jsonl"
 ENCODER_FOLDER = REPOSITORY / "models" / "encoder"
 FAST_FOLDER = REPOSITORY / "models" / "encoder-fast"
 RERANKER_FOLDER = REPOSITORY / "models" / "reranker"
+CROSS_ENCODER_FOLDER = REPOSITORY / "models" / "cross-encoder"
 DEFAULT_ENCODER = "astro"
 DEFAULT_LLM_MODEL = "gpt-4o-mini"
 DEFAULT_LLM_TIMEOUT_SECONDS = 60.0
@@ -155,7 +156,7 @@ def simbad_enabled() -> bool:
 
 @dataclass(frozen=True)
 class RerankerConfig:
-    """What reranks: `name` is `astro`, another cross-encoder, a URL, `llm`, `none`, or None where nothing is said."""
+    """What reranks: `name` is `astro`, `astro-cross`, another cross-encoder, a URL, `llm`, `none`, or None where nothing is said."""
 
     name: str | None = None
     model: str = ""

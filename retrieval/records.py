@@ -66,7 +66,9 @@ class SearchSettings:
     hyde: bool = False  # also search for abstracts that a language model imagines
     hyde_abstracts: int = 1
     hyde_weight: float = 0.5  # of the imagined abstracts against the question
-    rerank: bool | None = None  # None: where a reranker is configured
+    rerank: bool | None = (
+        None  # None: where one is configured, and in hybrid mode by the one that ships
+    )
     diversity: float = 0.0  # above 0: papers unlike those before them are preferred
     offline: bool = False  # ask no server, SIMBAD included
     reviews_first: bool = False  # the reviews among the best papers come first

@@ -87,8 +87,8 @@ def search(
         degraded.append("There are no words to search for: the newest papers come first.")
     near = nearness(index, found, relevance, text) if text else None
     clock.stage("candidates")
-    if settings.rerank is not False:
-        relevance = _reranked(index, query, found, relevance, settings, reranker, llm, degraded)
+    if settings.rerank is not False and text:
+        relevance = _reranked(index, text, found, relevance, settings, reranker, llm, degraded)
         clock.stage("reranking")
     weights = settings
     if meant.of("recent") and not settings.recency:
@@ -331,7 +331,7 @@ def _with_hyde(
 
 def _reranked(
     index: Index,
-    query: str,
+    text: str,
     found: Candidates,
     relevance: Floats,
     settings: SearchSettings,
@@ -343,7 +343,8 @@ def _reranked(
     if not len(found.rows):
         return relevance
     try:
-        chosen = reranker or configured_reranker(llm, wanted=settings.rerank is True)
+        whole = settings.mode == "hybrid" and settings.preset == "wayfinder"
+        chosen = reranker or configured_reranker(llm, wanted=settings.rerank or whole)
         if chosen is None:
             if settings.rerank:
                 degraded.append(
@@ -352,7 +353,7 @@ def _reranked(
             return relevance
         top = np.lexsort((found.rows, -found.cosine, -relevance))[: chosen.depth]
         papers = [index.papers[int(found.rows[i])] for i in top]
-        scores = scores_in_time(chosen, query, papers, config.reranker_config().seconds)
+        scores = scores_in_time(chosen, text, papers, config.reranker_config().seconds)
     except (EncoderError, RerankError) as error:
         degraded.append(f"Reranking was not done: {error}")
         return relevance
@@ -363,12 +364,23 @@ def _reranked(
 
 
 def _blended(relevance: Floats, scores: Scores, share: float, floor: float) -> Floats:
-    """The reranker's order with `share` of the say, in [floor, 1]: no paper that it read falls below the rest."""
-    place = np.empty(len(scores))
-    order = np.argsort(-scores, kind="stable")
-    place[order] = np.linspace(1.0, floor, len(scores), endpoint=False)
-    blended: Floats = (share * place + (1.0 - share) * relevance).astype(np.float32)
+    """Relevance and the reranker's scores, each in its standard deviations, with `share` of the say for the scores.
+
+    In [floor, the best relevance]: no paper that was read falls below the rest, and weights keep their meaning.
+    """
+    mixed = share * _standard(scores) + (1.0 - share) * _standard(relevance)
+    spread = float(np.ptp(mixed))
+    if not spread:
+        return relevance
+    best = float(relevance.max())
+    blended: Floats = (floor + (best - floor) * (mixed - mixed.min()) / spread).astype(np.float32)
     return blended
+
+
+def _standard(values: Floats | Scores) -> Scores:
+    values = values.astype(np.float64)
+    standard: Scores = (values - values.mean()) / max(float(values.std()), 1e-12)
+    return standard
 
 
 def enough_evidence(result: SearchResult) -> str | None:

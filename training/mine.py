@@ -1,4 +1,4 @@
-"""Hard negatives: papers that a search puts high for a question, less those that may well answer it too."""
+"""What a search puts high for a question: lists for the reranker and, less what may answer it too, hard negatives."""
 
 from __future__ import annotations
 
@@ -14,18 +14,33 @@ POOL = 200  # best papers of the hybrid that negatives are taken from
 FALSE_FROM = 0.95  # a paper that the teacher scores above this share of the answer's score may be an answer too
 TWIN_COSINE = 0.85  # and so may one this like the answer
 WORDS = 0.5  # what words count for in the hybrid, against meaning
+TOGETHER = 256  # questions whose cosines are taken at once
+LISTED_WORDS = 0.2  # and in the lists for the reranker, after the joined encoder
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 
 
-def hybrid(question: Floats, words: Floats, papers: Floats) -> Floats:
-    """Scores of all papers, `(n_papers,)`: cosine and BM25, each over its best, added."""
-    cosine = papers @ question
+def hybrid(cosine: Floats, words: Floats, share: float = WORDS) -> Floats:
+    """Scores of all papers, `(n_papers,)`: cosine and BM25, each over its best, added, with `share` for the words."""
     dense = np.clip((cosine - cosine.mean()) / max(float(cosine.max() - cosine.mean()), 1e-6), 0, 1)
     lexical = words / max(float(words.max()), 1e-6)
-    mixed: Floats = (1 - WORDS) * dense + WORDS * lexical
+    mixed: Floats = (1 - share) * dense + share * lexical
     return mixed
+
+
+def best(
+    questions: Sequence[Asked], vectors: Floats, papers: Floats, lexical: LexicalIndex, *, n: int
+) -> Rows:
+    """Rows of the `n` best papers a question, or of all, the best first: `(n_questions, n)`."""
+    found = np.zeros((len(questions), min(n, len(papers))), dtype=np.int64)
+    for start in range(0, len(questions), TOGETHER):
+        cosines = vectors[start : start + TOGETHER] @ papers.T
+        for i, cosine in enumerate(cosines, start):
+            score = hybrid(cosine, lexical.scores(questions[i].question), LISTED_WORDS)
+            first = np.argpartition(-score, found.shape[1] - 1)[: found.shape[1]]
+            found[i] = first[np.argsort(-score[first], kind="stable")]
+    return found
 
 
 def negatives(
@@ -50,7 +65,7 @@ def negatives(
 
 def _hard(question: Asked, vector: Floats, papers: Floats, lexical: LexicalIndex) -> Rows:
     """The best papers for a question that do not answer it, in the order of their score."""
-    score = hybrid(vector, lexical.scores(question.question), papers)
+    score = hybrid(papers @ vector, lexical.scores(question.question))
     best = np.argsort(-score, kind="stable")[:POOL]
     answer = papers[question.row]
     wrong = (papers[best] @ vector < FALSE_FROM * float(answer @ vector)) & (

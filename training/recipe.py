@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 
 from indexer.build import build_index
 from indexer.encoder import (
-    PROJECTION,
+    DIRECTIONS,
     TABLE,
     Encoder,
     OnnxEncoder,
@@ -23,27 +23,31 @@ from indexer.encoder import (
 from indexer.onnx_model import GRAPH, TOKENIZER, file_sha256
 from indexer.store import Index, open_index
 from indexer.vectors import cached_vectors
+from training import cross_encoder, late, static
 from training import encoder as tuned_encoder
-from training import reranker as tuned_reranker
-from training import static
 from training.export import export, export_encoder
 from training.material import Asked, asked, light_pairs, split
-from training.mine import negatives
+from training.mine import best, negatives
+from training.vocabulary import extended
 
-SEEN = 0.62  # of the questions train the encoders; on the others its negatives are as hard as in use, for the reranker
-LISTED = 4  # papers beside the right one that the reranker learns from, a question
+NETWORK_QUESTIONS = (
+    10_371  # the first that train the network; on the others its negatives are as hard as in use
+)
+CROSS_QUESTIONS = 6395  # the next, that the cross-encoder learns from
+LISTED = 4  # papers beside the right one that it reads, a question
 MOST_LISTS = 4600
-RERANKER_TOKENS = 144
+CROSS_TOKENS = 144
+LATE_LISTED = 100  # best papers that the late interaction learns to order, a question
 CUT_LAYERS = (0, 2, 5)
 CUT_TEXTS = (3000, 4000)  # papers and questions that the cut learns from
 HALF = 192  # of the joined encoder's numbers come from the network, and as many from the table
 SAMPLE = 3000  # questions that say, with all papers, which directions to keep
 FILES = (
     "encoder/model.onnx",
-    "encoder/table.npz",
-    "encoder/projection.npy",
+    "encoder/directions.npz",
     "encoder-fast/table.npz",
-    "reranker/model.onnx",
+    "reranker/table.npz",
+    "cross-encoder/model.onnx",
 )
 Floats = npt.NDArray[np.float32]
 
@@ -57,23 +61,25 @@ class Recipe:
     kept_out: Sequence[Path]
     work: Path
     out: Path
+    network_questions: int = NETWORK_QUESTIONS
     listed: int = LISTED
     batch: int = tuned_encoder.BATCH
     say: Callable[[str], None] = print
 
     def run(self) -> None:
-        """Train the encoder, the static encoder and the reranker; say what to write into the code."""
+        """Train the encoders and the rerankers; say what to write into the code."""
         base = self._exported(minilm_folder(), self.work / "minilm")
         index = self._index(base)
         questions, _ = split(asked(self.questions, index, but_not=self.kept_out))
         self.say(f"{len(questions):,} questions on {len({q.row for q in questions}):,} papers")
-        n_seen = round(SEEN * len(questions))
-        self._encoder(index, base, questions[:n_seen])
+        first = self.network_questions
+        self._encoder(index, base, questions[:first])
         tuned = self._exported(self.work / "encoder", self.out / "encoder")
         self._cut(index, tuned, questions)
         self._static(index, tuned, questions)
         self._joined(index, tuned, questions)
-        self._reranker(index, tuned, questions[n_seen:])
+        self._late(index, tuned, questions)
+        self._cross_encoder(index, tuned, questions[first : first + CROSS_QUESTIONS])
         for name in FILES:
             self.say(f"{name}: sha256 {file_sha256(self.out / name)}")
 
@@ -146,55 +152,77 @@ class Recipe:
         out = self.out / "encoder-fast"
         if out.exists():
             return
-        self.say("tuning the static encoder")
-        tokenizer = Tokenizer.from_file(str(self.out / "encoder" / TOKENIZER))
+        self.say(f"tuning the static encoder on {len(questions):,} questions")
         texts = [paper.text() for paper in index.papers]
+        pieces = Tokenizer.from_file(str(self.out / "encoder" / TOKENIZER))
+        tokenizer = extended(pieces, texts)
         table = static.start(tuned, tokenizer, texts)
-        table = static.tune(table, tokenizer, list(light_pairs(index)), rate=static.LIGHT_RATE)
-        table = static.tune(
-            table,
-            tokenizer,
-            [(q.question, texts[q.row]) for q in questions],
-            rate=static.QUESTION_RATE,
-            passes=static.QUESTION_PASSES,
-        )
+        table = static.tune(table, tokenizer, list(light_pairs(index)), static.LIGHT)
+        pairs = [(q.question, texts[q.row]) for q in questions]
+        table = static.tune(table, tokenizer, pairs, static.QUESTIONS)
         np.save(self.work / "table.npy", table)
-        static.save(table, self.out / "encoder" / TOKENIZER, out)
+        static.save(table, tokenizer, out)
 
     def _joined(self, index: Index, tuned: Encoder, questions: Sequence[Asked]) -> None:
-        """Turn network and table to the directions that matter, half of the numbers each."""
-        out = self.out / "encoder"
-        if (out / PROJECTION).is_file():
+        """Find the directions that matter of network and table, half of the numbers each."""
+        target = self.out / "encoder" / DIRECTIONS
+        if target.is_file():
             return
         self.say("joining network and table")
         sample = [q.question for q in questions[:SAMPLE]]
         papers = np.asarray(self._vectors(index, tuned), dtype=np.float32)
-        kept = static.directions(papers, tuned.encode(sample), HALF)
-        fast = StaticEncoder(
-            self.out / "encoder-fast",
-            id="table",
-            weights_sha256=file_sha256(self.out / "encoder-fast" / TABLE),
+        fast = self._fast()
+        texts = [paper.text() for paper in index.papers]
+        np.savez(
+            target,
+            network=static.directions(papers, tuned.encode(sample), HALF),
+            table=static.directions(fast.encode(texts), fast.encode(sample), HALF),
         )
-        papers = fast.encode([paper.text() for paper in index.papers])
-        turned = static.directions(papers, fast.encode(sample), HALF)
-        table: Floats = np.load(self.work / "table.npy") @ turned
-        static.save(table, out / TOKENIZER, out)
-        np.save(out / PROJECTION, kept)
 
-    def _reranker(self, index: Index, tuned: Encoder, questions: Sequence[Asked]) -> None:
-        work, out = self.work / "reranker", self.out / "reranker"
+    def _fast(self, directions: Floats | None = None) -> StaticEncoder:
+        folder = self.out / "encoder-fast"
+        sha256 = file_sha256(folder / TABLE)
+        return StaticEncoder(folder, id="table", weights_sha256=sha256, directions=directions)
+
+    def _late(self, index: Index, tuned: Encoder, questions: Sequence[Asked]) -> None:
+        out = self.out / "reranker"
+        if out.exists():
+            return
+        self.say(f"tuning the reranker on the lists of {len(questions):,} questions")
+        texts = [paper.text() for paper in index.papers]
+        with np.load(self.out / "encoder" / DIRECTIONS) as directions:
+            turned, fast = directions["network"], self._fast(directions["table"])
+
+        def joined(read: Floats, texts: Sequence[str]) -> Floats:
+            half = read @ turned
+            half /= np.linalg.norm(half, axis=1, keepdims=True)
+            both: Floats = np.concatenate([half, fast.encode(texts)], axis=1)
+            return both * np.float32(np.sqrt(0.5))
+
+        papers = joined(np.asarray(self._vectors(index, tuned), dtype=np.float32), texts)
+        asked_for = [q.question for q in questions]
+        vectors = joined(tuned.encode(asked_for), asked_for)
+        lists = best(questions, vectors, papers, index.lexical, n=LATE_LISTED)
+        tokenizer = Tokenizer.from_file(str(self.out / "encoder-fast" / TOKENIZER))
+        start = late.start(np.load(self.work / "table.npy"))
+        late.save(late.tune(start, tokenizer, questions, lists, texts), tokenizer, out)
+
+    def _cross_encoder(self, index: Index, tuned: Encoder, questions: Sequence[Asked]) -> None:
+        work, out = self.work / "cross-encoder", self.out / "cross-encoder"
         if not work.exists():
             rows = self._mined("negatives-tuned", index, tuned, questions, self.listed)
             lists = [
-                tuned_reranker.Listed(
+                cross_encoder.Listed(
                     q.question, tuple(index.papers[row].text() for row in (q.row, *others))
                 )
                 for q, others in zip(questions, rows, strict=True)
                 if len(others) == self.listed
             ][:MOST_LISTS]
-            self.say(f"tuning the reranker on {len(lists):,} lists of {self.listed + 1} papers")
-            tuned_reranker.tune(self.work / "encoder", lists, work, tokens=RERANKER_TOKENS)
+            self.say(
+                f"tuning the cross-encoder on {len(lists):,} lists of {self.listed + 1} papers"
+            )
+            cross_encoder.tune(self.work / "encoder", lists, work, tokens=CROSS_TOKENS)
         if not (out / GRAPH).is_file():
             out.mkdir(parents=True, exist_ok=True)
-            export(tuned_reranker.load(work), out / GRAPH, output="scores")
+            export(cross_encoder.load(work), out / GRAPH, output="scores")
             (out / TOKENIZER).write_bytes((self.out / "encoder" / TOKENIZER).read_bytes())

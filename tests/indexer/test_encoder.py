@@ -53,8 +53,7 @@ def test_the_network_reads_256_pieces_of_a_text_and_the_table_all() -> None:
     ("constant", "file"),
     [
         ("ASTRO_GRAPH_SHA256", "model.onnx"),
-        ("ASTRO_TABLE_SHA256", "table.npz"),
-        ("ASTRO_PROJECTION_SHA256", "projection.npy"),
+        ("ASTRO_DIRECTIONS_SHA256", "directions.npz"),
         ("FAST_SHA256", "table.npz"),
         ("MINILM_SHA256", "model.safetensors"),
     ],
@@ -72,7 +71,7 @@ def test_weights_with_another_checksum_are_refused(
 
 
 def test_weights_that_are_not_there_are_named(tmp_path: Path) -> None:
-    with pytest.raises(EncoderError, match="table.npz or its tokenizer.json is missing"):
+    with pytest.raises(EncoderError, match="directions.npz or its tokenizer.json is missing"):
         AstroEncoder(tmp_path)
 
 
@@ -91,11 +90,11 @@ def test_without_the_packages_for_other_models_the_way_to_them_is_said() -> None
 import sys
 from indexer.encoder import cuda_present, load_encoder
 from indexer.errors import EncoderError
-from retrieval.rerank import AstroReranker
+from retrieval.rerank import AstroCrossReranker, AstroReranker
 for name in ("torch", "transformers", "sentence_transformers", "onnx"):
     sys.modules[name] = None
 assert load_encoder("astro").encode(["stars"]).shape == (1, 384)
-assert AstroReranker().rank("stars", []).shape == (0,)
+assert AstroReranker().rank("stars", []).shape == AstroCrossReranker().rank("stars", []).shape == (0,)
 try:
     load_encoder("minilm")
 except EncoderError as error:

@@ -17,7 +17,7 @@ from indexer.store import Index
 from retrieval import ask, search
 from retrieval.llm import LLM
 from retrieval.records import SearchSettings
-from retrieval.rerank import AstroReranker
+from retrieval.rerank import AstroCrossReranker, AstroReranker
 from tests.llm_server import KEY, LLMServer, Reply
 
 QUERY = "jets and star formation in galaxies"
@@ -64,39 +64,80 @@ def test_the_rerankers_order_is_the_order(small_index: Index) -> None:
 
 
 def test_a_share_leaves_the_rest_to_the_order_before(small_index: Index) -> None:
-    whole, half = Backwards(), Backwards()
+    half = Backwards()
     half.share = 0.5
     settings = SearchSettings(k=12)
-    plain, backwards, between = (
-        {hit.row: hit.parts.relevance for hit in hits}
-        for hits in (
-            search(small_index, QUERY, replace(settings, rerank=False)).hits,
-            search(small_index, QUERY, settings, reranker=whole).hits,
-            search(small_index, QUERY, settings, reranker=half).hits,
-        )
-    )
-    for row, relevance in between.items():
-        assert relevance == pytest.approx((plain[row] + backwards[row]) / 2, abs=1e-6)
+    plain = search(small_index, QUERY, replace(settings, rerank=False)).hits
+    mixed = search(small_index, QUERY, settings, reranker=half).hits
+    before = np.array([hit.parts.relevance for hit in plain], dtype=np.float64)
+    lengths = np.array([len(hit.paper.title) for hit in plain], dtype=np.float64)
+    wanted = (before - before.mean()) / before.std() + (lengths - lengths.mean()) / lengths.std()
+    assert [hit.row for hit in mixed] == [plain[i].row for i in np.argsort(-wanted, kind="stable")]
+    now = {hit.row: hit.parts.relevance for hit in mixed}
+    found = np.array([now[hit.row] for hit in plain])
+    assert found.max() == pytest.approx(before.max()), "relevance keeps its measure"
+    assert np.corrcoef(found, wanted)[0, 1] == pytest.approx(1.0)
 
 
-def test_the_reranker_that_ships_reads_where_it_is_asked_to(
+def test_no_paper_that_was_read_falls_below_the_rest(small_index: Index) -> None:
+    reader = Backwards()
+    reader.depth = 3
+    plain = search(small_index, QUERY, SearchSettings(k=12, rerank=False)).hits
+    read = search(small_index, QUERY, SearchSettings(k=12), reranker=reader).hits
+    assert {hit.row for hit in read[:3]} == {hit.row for hit in plain[:3]}
+    assert [hit.row for hit in read[3:]] == [hit.row for hit in plain[3:]]
+
+
+QUESTION = "What Hubble constant does the sound horizon give without supernovae?"
+
+
+def test_the_reranker_that_ships_reads_unless_it_is_switched_off(
     small_index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    question = "What Hubble constant does the sound horizon give without supernovae?"
-    read = search(small_index, question, SearchSettings(k=12, rerank=True))
-    plain = search(small_index, question, SearchSettings(k=12))
-    assert read.degraded == ()
+    read = search(small_index, QUESTION, SearchSettings(k=12))
+    plain = search(small_index, QUESTION, SearchSettings(k=12, rerank=False))
+    assert read.degraded == () and read.hits[0].paper.arxiv_id == "2506.00009"
+    assert [h.parts.relevance for h in read.hits] != [h.parts.relevance for h in plain.hits]
     shipped = AstroReranker()
     papers = [hit.paper for hit in plain.hits]
-    scores = shipped.rank(question, papers)
+    scores = shipped.rank(QUESTION, papers)
     assert scores.shape == (12,) and papers[scores.argmax()].arxiv_id == "2506.00009"
-    assert shipped.rank(question, papers[:1])[0] == scores[0], "a score is of its pair alone"
-    assert [h.parts.relevance for h in read.hits] != [h.parts.relevance for h in plain.hits]
     monkeypatch.setenv("WAYFINDER_RERANKER", "astro")
-    assert search(small_index, question, SearchSettings(k=12)).hits == read.hits
+    assert search(small_index, QUESTION, SearchSettings(k=12)).hits == read.hits
     monkeypatch.setenv("WAYFINDER_RERANKER", "none")
-    off = search(small_index, question, SearchSettings(k=12, rerank=True))
+    off = search(small_index, QUESTION, SearchSettings(k=12, rerank=True))
     assert off.hits == plain.hits and "switched off" in off.degraded[0]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [SearchSettings(mode="lexical"), SearchSettings(mode="dense"), SearchSettings(preset="pathfinder")],
+)  # fmt: skip
+def test_what_asks_for_another_order_is_read_where_it_says_so(
+    small_index: Index, settings: SearchSettings
+) -> None:
+    plain = search(small_index, QUESTION, replace(settings, rerank=False)).hits
+    assert search(small_index, QUESTION, settings).hits == plain
+    assert search(small_index, QUESTION, replace(settings, rerank=True)).hits != plain
+
+
+def test_conditions_alone_are_not_read(small_index: Index) -> None:
+    result = search(small_index, "since 2024", SearchSettings(rerank=True))
+    assert result.hits == search(small_index, "since 2024", PLAIN).hits
+
+
+def test_the_cross_encoder_that_ships_reads_where_it_is_asked_to(
+    small_index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    papers = list(small_index.papers)
+    shipped = AstroCrossReranker()
+    scores = shipped.rank(QUESTION, papers)
+    assert papers[scores.argmax()].arxiv_id == "2506.00009"
+    assert shipped.rank(QUESTION, papers[:1])[0] == scores[0], "a score is of its pair alone"
+    monkeypatch.setenv("WAYFINDER_RERANKER", "astro-cross")
+    by_name = search(small_index, QUESTION, SearchSettings(k=12))
+    assert by_name.degraded == ()
+    assert by_name.hits == search(small_index, QUESTION, SearchSettings(k=12), reranker=shipped).hits  # fmt: skip
 
 
 def test_reranking_can_be_switched_off(small_index: Index) -> None:
@@ -299,11 +340,12 @@ def test_hyde_carries_the_question_and_moves_the_search(small_index: Index) -> N
 
 
 def test_hyde_that_was_not_done_is_reported(small_index: Index) -> None:
-    result = search(small_index, QUERY, SearchSettings(hyde=True))
+    settings = SearchSettings(hyde=True, rerank=False)
+    result = search(small_index, QUERY, settings)
     assert "HyDE was not done: it needs a language model" in result.degraded[0]
     assert result.hits == search(small_index, QUERY, PLAIN).hits
     with LLMServer([Reply(status=401)]) as server:
-        failed = search(small_index, QUERY, SearchSettings(hyde=True), llm=LLM(server.config()))
+        failed = search(small_index, QUERY, settings, llm=LLM(server.config()))
     assert "HyDE was not done: 127.0.0.1 refuses the key" in failed.degraded[0]
 
 

@@ -7,16 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer
 
+from indexer import config
 from indexer import encoder as encoder_module
 from indexer.encoder import AstroEncoder, OnnxEncoder, StaticEncoder, load_encoder
+from indexer.late import LateInteraction
 from indexer.onnx_model import OnnxModel, file_sha256
 from indexer.onnx_weights import TorchEncoder
 from indexer.store import Index, open_index
 from tests.papers import PAPERS, write_jsonl
 from training.material import asked, held_back, light_pairs, split
-from training.mine import negatives
+from training.mine import best, negatives
 from training.recipe import Recipe
+from training.vocabulary import extended
 
 QUESTIONS = {
     "2401.00001": ["What happens to a big galaxy's fuel when its centre blows hot?", "halo heating starves"],
@@ -49,6 +53,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
         kept_out=[question_file(folder, {"2508.00012": ["kept out"]})],
         work=folder / "work",
         out=folder / "models",
+        network_questions=4,
         listed=2,
         batch=2,
         say=lambda text: None,
@@ -92,6 +97,26 @@ def test_negatives_are_near_and_neither_answers_nor_twins(small_index: Index) ->
     assert twin not in rows[0]
 
 
+def test_the_best_papers_are_those_of_meaning_and_words(small_index: Index) -> None:
+    found = asked([question_file(Path(small_index.path).parent, QUESTIONS)], small_index)
+    papers = np.asarray(small_index.vectors, dtype=np.float32)
+    vectors = papers[[q.row for q in found]]
+    lists = best(found, vectors, papers, small_index.lexical, n=5)
+    assert lists.shape == (len(found), 5)
+    assert all(len(set(row)) == 5 for row in lists.tolist())
+    assert np.mean(lists[:, 0] == [q.row for q in found]) > 0.5, "its own vector, but for words"
+
+
+def test_frequent_words_get_a_place_of_their_own() -> None:
+    shipped = Tokenizer.from_file(str(config.ENCODER_FOLDER / "tokenizer.json"))
+    texts = ["The redshift of blazars."] * 3 + ["An accretion disc of 2024."]
+    found = extended(shipped, texts, least=3)
+    assert found.encode("Redshift blazars", add_special_tokens=False).tokens == ["redshift", "blazars"]  # fmt: skip
+    assert found.encode("accretion", add_special_tokens=False).tokens == ["acc", "##ret", "##ion"]
+    assert found.get_vocab_size() == shipped.get_vocab_size() + 2
+    assert shipped.get_vocab().items() <= found.get_vocab().items()
+
+
 def test_the_tuned_encoder_knows_what_it_was_taught(trained: Recipe) -> None:
     folder = trained.out / "encoder"
     tuned = OnnxEncoder(folder, id="t", weights_sha256=file_sha256(folder / "model.onnx"))
@@ -118,8 +143,8 @@ def test_the_graphs_weights_in_torch_give_the_same_vectors(trained: Recipe) -> N
     assert (graph.encode(texts) * in_torch).sum(axis=1).min() > 0.97
 
 
-def test_the_reranker_reads_question_and_paper_together(trained: Recipe) -> None:
-    folder = trained.out / "reranker"
+def test_the_cross_encoder_reads_question_and_paper_together(trained: Recipe) -> None:
+    folder = trained.out / "cross-encoder"
     assert (folder / "model.onnx").stat().st_size < 30e6
     model = OnnxModel(folder, sha256=file_sha256(folder / "model.onnx"), max_tokens=160)
     text = f"{PAPERS[3]['title']}. {PAPERS[3]['abstract']}"
@@ -127,6 +152,16 @@ def test_the_reranker_reads_question_and_paper_together(trained: Recipe) -> None
     scores = np.array(model(pairs)).reshape(-1)
     assert np.isfinite(scores).all() and scores[0] > scores[1]
     assert np.array_equal(scores[:1], np.array(model(pairs[:1])).reshape(-1))
+
+
+def test_the_reranker_knows_what_it_was_taught(trained: Recipe) -> None:
+    folder = trained.out / "reranker"
+    tuned = LateInteraction(folder, sha256=file_sha256(folder / "table.npz"))
+    index = open_index(trained.work / "index")
+    train, _ = split(asked(trained.questions, index, but_not=trained.kept_out))
+    texts = [paper.text() for paper in index.papers]
+    scores = np.array([tuned.scores(q.question, texts) for q in train])
+    assert (scores.argmax(axis=1) == [q.row for q in train]).mean() > 0.7
 
 
 def test_the_static_encoder_is_a_mean_of_its_pieces(trained: Recipe) -> None:
@@ -153,11 +188,11 @@ def test_network_and_table_are_joined_half_and_half(
     folder = trained.out / "encoder"
     for constant, file in (
         ("ASTRO_GRAPH_SHA256", "model.onnx"),
-        ("ASTRO_TABLE_SHA256", "table.npz"),
-        ("ASTRO_PROJECTION_SHA256", "projection.npy"),
+        ("FAST_SHA256", "../encoder-fast/table.npz"),
+        ("ASTRO_DIRECTIONS_SHA256", "directions.npz"),
     ):
         monkeypatch.setattr(encoder_module, constant, file_sha256(folder / file))
-    joined = AstroEncoder(folder)
+    joined = AstroEncoder(folder, trained.out / "encoder-fast")
     assert joined.dimension == 384 and joined.light.dimension == 192
     texts = [f"{p['title']}. {p['abstract']}" for p in PAPERS]
     vectors = joined.encode(texts)
@@ -188,7 +223,7 @@ def test_the_written_questions_share_no_run_of_words_and_no_paper_with_the_devel
         for line in (data / name).read_text(encoding="utf-8").splitlines()
     ]
     dev = {json.loads(line)["arxiv_id"] for line in (data / "questions_single_dev.jsonl").open()}
-    assert len(rows) > 15_000 and len({row["query_id"] for row in rows}) == len(rows)
+    assert len(rows) > 50_000 and len({row["query_id"] for row in rows}) == len(rows)
     assert not dev & {row["arxiv_id"] for row in rows}
     assert {row["style"] for row in rows} == {"lay", "concept", "short", "specific"}
     held = [json.loads(line) for line in (data / "questions_held.jsonl").open(encoding="utf-8")]
