@@ -22,7 +22,7 @@ from starlette.routing import Route
 from streamlit.starlette import App
 from streamlit.web.bootstrap import load_config_options
 
-from app import metrics, web_login
+from app import metrics, web_login, web_messages
 from app.library_file import folder_made_ready
 from app.logs import start_log
 from app.questions import queue
@@ -104,7 +104,13 @@ def create_app(index: ServedIndex, settings: WebConfig) -> App:
         ],
         middleware=[
             Middleware(Visitors, config=settings),
-            Middleware(Gate, config=settings, login=login),
+            Middleware(
+                Gate,
+                config=settings,
+                login=login,
+                wanted=web_messages.wanted,
+                holds=web_messages.holds,
+            ),
         ],
         lifespan=_life,
     )

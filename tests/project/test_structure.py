@@ -58,6 +58,7 @@ OWNERS = {
         "app/page_session.py",
         "app/research_parts.py",
         "app/web.py",
+        "app/web_messages.py",
         "eval/visitor.py",
     },
     "prometheus_client": {"app/metrics.py"},
