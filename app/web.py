@@ -36,7 +36,7 @@ from indexer.errors import WayfinderError
 
 PAGE = Path(__file__).with_name("page.py")
 MOST_CONNECTIONS = 2_000
-MOST_MESSAGE_BYTES = 4_000_000  # of one message of a page
+MOST_MESSAGE_BYTES = 1_000_000  # of one message of a page, which is what its controls hold
 STOP_SECONDS = 3  # that open pages have when the server stops
 _log = logging.getLogger("wayfinder.web")
 
@@ -70,6 +70,7 @@ def serve(directory: Path, *, host: str, port: int) -> None:
             proxy_headers=False,  # app/web_visitor.py reads them, after it has seen who sends them
             limit_concurrency=MOST_CONNECTIONS,
             ws_max_size=MOST_MESSAGE_BYTES,
+            ws_per_message_deflate=False,  # 64 kB of it unpack to 64 MB before a message is looked at
             timeout_graceful_shutdown=STOP_SECONDS,
         )
     )

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 import requests
 from streamlit.proto.BackMsg_pb2 import BackMsg
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
+from app.web import MOST_MESSAGE_BYTES
 from app.web_login import COOKIE
 from tests.papers import PAPERS, build_small_index
 from tests.web_server import WebServer, asked, web_server
@@ -141,6 +142,20 @@ def test_a_page_uploads_and_cannot_empty_the_caches_of_all(
     key = {"Authorization": f"Bearer {KEY}"}
     told = requests.get(f"{server.url}{BASE}/metrics", headers=key, timeout=30).text
     assert 'wayfinder_refused_total{why="message"} 1.0' in told
+
+
+def test_messages_are_neither_compressed_nor_large(
+    hosted: tuple[WebServer, Path], cookie: str
+) -> None:
+    server, _ = hosted
+    with server.open_page(cookie, BASE) as websocket:
+        assert websocket.response is not None
+        assert "Sec-WebSocket-Extensions" not in websocket.response.headers
+        message = BackMsg(app_heartbeat=True).SerializeToString()
+        websocket.send(message + bytes(MOST_MESSAGE_BYTES))
+        with pytest.raises(ConnectionClosedError) as refused:
+            websocket.recv(timeout=30)
+        assert refused.value.rcvd is not None and refused.value.rcvd.code == 1009
 
 
 def test_a_new_snapshot_is_on_the_page_without_a_restart(
