@@ -9,6 +9,7 @@ import html
 import logging
 from collections import Counter
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import anyio
 from starlette.datastructures import Headers, MutableHeaders
@@ -34,6 +35,7 @@ MOST_UPLOAD_BYTES = 64 * 1024 * 1024  # a file of MOST_BYTES and what HTTP puts 
 MOST_BODY_BYTES = 64 * 1024  # of anything else
 _POLICY_VIOLATION = 1008
 _UPLOAD = "/_stcore/upload_file/"
+_LOOPBACK = ("localhost", "127.0.0.1")  # pages of the visitor's own machine, as Streamlit has it
 _SECURITY = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",  # a question stands in the address: it goes to no other site
@@ -127,6 +129,9 @@ class Gate:
         if not self._admitted(HTTPConnection(scope)):
             await self._closed(send, "login")
             return
+        if _foreign(Headers(scope=scope)):
+            await self._closed(send, "origin")
+            return
         if self._full(scope):
             await self._closed(send, "pages")
             return
@@ -182,6 +187,21 @@ async def _in_time(limit: Limit, name: str) -> None:
             await anyio.sleep(max(0.01, error.seconds))
         else:
             return
+
+
+def _foreign(headers: Headers) -> bool:
+    """Whether a page of another site opens a WebSocket.
+
+    Streamlit would refuse it too, but only after it has asked a server elsewhere for this machine's address.
+    """
+    origin = headers.get("origin")
+    if origin is None:
+        return False
+    try:
+        told = urlsplit(origin)
+        return told.netloc != headers.get("host") and told.hostname not in _LOOPBACK
+    except ValueError:
+        return True
 
 
 def _is_page(request: Request) -> bool:

@@ -171,6 +171,17 @@ def test_sizes_and_open_pages_have_limits_that_are_told() -> None:
         assert opened.get("/", headers=PAGE).status_code == 200
 
 
+@pytest.mark.parametrize("origin", ["http://evil.example", "http://testserver:1", "http://[", "null", "http://localhost.evil.example"])  # fmt: skip
+def test_a_page_of_another_site_opens_no_websocket(origin: str) -> None:
+    opened = client(WebConfig())
+    with pytest.raises(WebSocketDisconnect), opened.websocket_connect("/_stcore/stream", headers={"Origin": origin}):  # fmt: skip
+        pass
+    for own in ({"Origin": "http://testserver"}, {"Origin": "http://localhost:8501"}, {}):
+        with opened.websocket_connect("/_stcore/stream", headers=own) as page:
+            page.send_bytes(BackMsg(app_heartbeat=True).SerializeToString())
+            assert page.receive_text().startswith("app_heartbeat")
+
+
 def test_a_page_cannot_ask_for_what_concerns_all_visitors() -> None:
     unwanted = [BackMsg(clear_cache=True), BackMsg(load_git_info=True), BackMsg(debug_shutdown_runtime=True)]  # fmt: skip
     flood = BackMsg()
