@@ -12,6 +12,7 @@ from slack_bolt import App
 from slack_bolt.request import BoltRequest
 
 from app import metrics
+from app.http_server import ImpatientHTTP
 
 log = logging.getLogger("wayfinder.slack")
 
@@ -85,6 +86,7 @@ def server(app: App, *, host: str, port: int) -> uvicorn.Server:
             SlackEndpoint(app),
             host=host,
             port=port,
+            http=ImpatientHTTP,
             log_config=None,
             access_log=False,
             lifespan="off",

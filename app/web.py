@@ -23,6 +23,7 @@ from streamlit.starlette import App
 from streamlit.web.bootstrap import load_config_options
 
 from app import metrics, web_login, web_messages
+from app.http_server import ImpatientHTTP
 from app.library_file import folder_made_ready
 from app.logs import start_log
 from app.questions import queue
@@ -64,6 +65,7 @@ def serve(directory: Path, *, host: str, port: int) -> None:
             create_app(served(directory), settings),
             host=host,
             port=port,
+            http=ImpatientHTTP,
             log_config=None,
             access_log=False,  # addresses and what was read are nobody's business
             server_header=False,
