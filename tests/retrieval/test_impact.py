@@ -259,3 +259,10 @@ def test_a_facility_that_only_the_source_names_is_no_company_of_its_own(tmp_path
     found = impact(built(tmp_path, rows), "Backyard Telescope")
     assert len(found.used) == 3
     assert [one.name for one in found.together] == ["JWST"]
+
+
+def test_a_cited_paper_of_no_year_says_so(tmp_path: Path) -> None:
+    rows = [{"arxiv_id": "2401.00001", "title": "On stars", "abstract": USES, "citation_count": 3, "authors": ["Author, A."]}]  # fmt: skip
+    index = built(tmp_path, rows)
+    page = page_of(index, impact(index, "JWST"))
+    assert "Author, year unknown: On stars" in page and "None" not in page
