@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.clean import plain_text
-from indexer.errors import QueryError
+from indexer.errors import QueryError, StorageError
 from indexer.landscape import Landscape
 from indexer.store import Index
 from retrieval.impact import Impact
@@ -208,11 +208,15 @@ def save(spec: Spec, path: Path) -> None:
 
     Raises:
         QueryError: the ending is neither .svg nor .png.
+        StorageError: the file cannot be written.
     """
     if path.suffix.lower() not in (".svg", ".png"):
         raise QueryError(f"{path} should end in .svg or .png.")
     content = svg(spec).encode() if path.suffix.lower() == ".svg" else png(spec)
-    path.write_bytes(content)
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
 def _base(title: str, rows: list[dict[str, Any]]) -> Spec:

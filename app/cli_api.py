@@ -76,6 +76,7 @@ def _serve(
 ) -> None:
     import uvicorn
 
+    from app.http_server import ImpatientHTTP
     from retrieval import load_index
 
     if root_path and not root_path.startswith("/"):
@@ -101,6 +102,7 @@ def _serve(
         host=host,
         port=port,
         workers=workers,
+        http=ImpatientHTTP,
         root_path=root_path.rstrip("/"),
         access_log=False,  # addresses and what was read are nobody's business
         log_level="warning",

@@ -116,7 +116,7 @@ def page_of(index: Index, found: Impact) -> str:
             if direction:
                 lines.append(f"    {direction} {cluster}: {before} to {after} of its papers, {change} % points, {papers} papers")  # fmt: skip
     for paper in top_rows(index, found)[:5]:
-        lines.append(f"  {paper['citation_count']:>6,} citations  {paper['authors']}, {paper['year']}: {paper['title'][:70]} · {paper['id']}")  # fmt: skip
+        lines.append(f"  {paper['citation_count']:>6,} citations  {paper['authors']}, {paper['year'] or 'year unknown'}: {paper['title'][:70]} · {paper['id']}")  # fmt: skip
     if not found.scope.label:
         lines.append("  Counts are of this index, which is a part of the literature.")
     return "\n".join(lines)

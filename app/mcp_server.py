@@ -145,6 +145,7 @@ class Tools:
 
     async def similar(
         self,
+        context: Context[Any, Any],
         papers: Annotated[list[Identifier], Field(description="Papers of the index.")] = [],  # noqa: B006 - a schema
         text: Annotated[str, Field(description="An abstract or a draft.")] = "",
         by: Annotated[Likeness, Field(description="What is compared.")] = "meaning",
@@ -159,12 +160,13 @@ class Tools:
             asked = SimilarRequest(
                 papers=papers, text=text, by=by, k=k, since=since, until=until, abstracts=abstracts
             )
-            return self.service.similar(asked)
+            return self.service.similar(asked, _client(context))
 
         return FoundPapers(**await _told(self.lanes.search, work))
 
     async def impact(
         self,
+        context: Context[Any, Any],
         names: Annotated[
             list[Name], Field(description="Facilities, methods or topics; several are compared.")
         ],
@@ -190,7 +192,7 @@ class Tools:
                 until=until,
                 identifiers=identifiers,
             )
-            return self.service.impact(asked)
+            return self.service.impact(asked, _client(context))
 
         return Impacts(**await _told(self.lanes.search, work))
 

@@ -36,7 +36,7 @@ _KINDS: dict[str, Kind] = {"Facility": "facility", "Method": "method", "Topic": 
 def draw(index: Index) -> None:
     """Draw the page for an index."""
     if index.uses is None:
-        st.info(f"This index lacks facilities and methods. `wayfinder index facilities {index.path}` adds them in a minute or so; topics need none.")  # fmt: skip
+        st.info(f"This index lacks facilities and methods. `wayfinder index facilities {literal(index.path.name)}` adds them in a minute or so; topics need none.")  # fmt: skip
     kinds = [name for name, kind in _KINDS.items() if kind == "topic" or index.uses is not None]
     rows = set_from_map(index)
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -139,7 +139,7 @@ def _on_map(index: Index, found: Impact) -> None:
     """Its papers on the map, and in words which clusters it gained and lost."""
     places = found.places
     if places is None:
-        st.caption(f"Where its papers lie, and how they moved, needs a map of this index: `wayfinder index map {literal(str(index.path))}` makes one.")  # fmt: skip
+        st.caption(f"Where its papers lie, and how they moved, needs a map of this index: `wayfinder index map {literal(index.path.name)}` makes one.")  # fmt: skip
         return
     if not places.clusters:
         st.caption("None of its papers has a place on the map and a year.")

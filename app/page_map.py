@@ -11,6 +11,7 @@ import streamlit as st
 
 from app import library_parts, map_parts, page_parts
 from app.map_data import pack
+from indexer import config
 from indexer.build import map_index
 from indexer.errors import WayfinderError
 from indexer.landscape import Landscape
@@ -40,8 +41,11 @@ def draw(index: Index, *, llm: LLM | None = None, impact_page: Any = None) -> No
 
 
 def _offer(index: Index) -> None:
-    """Say that the index has no map, and make it on a click."""
+    """Say that the index has no map, and make it on a click; where others visit too its host alone makes one."""
     n = len(index.papers)
+    if config.web_config().hosted:
+        st.info(f"This index of {n:,} papers has no map. Whoever hosts it makes one with `wayfinder index map`.")  # fmt: skip
+        return
     minutes = max(1, round(n / 20_000))
     st.info(
         f"This index of {n:,} papers has no map. Making it takes about {minutes} minute{'s' if minutes > 1 else ''} on two cores; "

@@ -101,9 +101,10 @@ def _noted() -> list[str]:
         said.append("The log of this host has a line for each question: when, what kind, how long it took, what came of it; neither its words nor who asked.")  # fmt: skip
     else:
         said.append("Questions are in no log.")
-    if web.questions_per_hour is not None or config.visitor_day_tokens() is not None:
-        by = "name" if web.login_header else "address"
-        said.append(f"To keep the limits of one visitor, your {by} and how much you asked are counted in memory, and never written down.")  # fmt: skip
+    by = "name" if web.login_header else "address"
+    asked = web.questions_per_hour is not None or config.visitor_day_tokens() is not None
+    much = ", the pages that you have open and how much you asked" if asked else " and the pages that you have open"  # fmt: skip
+    said.append(f"To keep the limits of one visitor, your {by}{much} are counted in memory, and never written down.")  # fmt: skip
     if web.password:
         said.append("A cookie says for two weeks that you know the password; it holds a random name.")  # fmt: skip
     if web.login_header:

@@ -43,7 +43,7 @@ log = logging.getLogger("wayfinder.slack")
 
 Body = dict[str, Any]
 EARLY_SECONDS = 120.0  # that a reply is kept which came before the message it replies to
-MOST_EARLY = 200
+MOST_EARLY, MOST_EARLY_OF_THREAD = 200, 10  # threads, and replies of one
 MOST_CHARACTERS = 20_000  # of what is asked
 FORGET_EVERY_SECONDS = 3600.0
 BUSY = "Too many questions are waiting: ask again in a minute."
@@ -346,7 +346,8 @@ class Bot:
     def _keep_early(self, thread: str, event: Body) -> None:
         now = time.monotonic()
         with self._lock:
-            self._early.setdefault(thread, []).append((now, event))
+            waiting = [one for one in self._early.get(thread, []) if now - one[0] < EARLY_SECONDS]
+            self._early[thread] = [*waiting, (now, event)][-MOST_EARLY_OF_THREAD:]
             self._early.move_to_end(thread)
             while len(self._early) > MOST_EARLY:
                 self._early.popitem(last=False)

@@ -12,12 +12,14 @@ from slack_bolt import App
 from slack_bolt.request import BoltRequest
 
 from app import metrics
+from app.http_server import ImpatientHTTP
 
 log = logging.getLogger("wayfinder.slack")
 
 PATH = "/slack/events"
 HEALTH = "/healthz"
 MOST_BYTES = 1_000_000  # of a request; Slack's are some kilobytes
+MOST_DIGITS = 20  # of the time of a signature, in seconds
 BODY_SECONDS = 10.0  # in which a request must have come
 
 Scope = MutableMapping[str, Any]
@@ -64,7 +66,7 @@ class SlackEndpoint:
         except UnicodeDecodeError:
             await _reply(send, 400, b"not UTF-8")
             return
-        if not headers.get("x-slack-request-timestamp", "").isdecimal():
+        if not _may_be_signed(headers):
             await _reply(send, 401, b"not signed")
             return
         request = BoltRequest(
@@ -84,6 +86,7 @@ def server(app: App, *, host: str, port: int) -> uvicorn.Server:
             SlackEndpoint(app),
             host=host,
             port=port,
+            http=ImpatientHTTP,
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -92,6 +95,14 @@ def server(app: App, *, host: str, port: int) -> uvicorn.Server:
             timeout_keep_alive=15,
         )
     )
+
+
+def _may_be_signed(headers: dict[str, str]) -> bool:
+    """Whether a request has a time and a signature that Slack's library can compare without failing."""
+    at, signature = (
+        headers.get(f"x-slack-{name}", "") for name in ("request-timestamp", "signature")
+    )
+    return at.isdecimal() and len(at) <= MOST_DIGITS and signature.isascii()
 
 
 def _headers(scope: Scope) -> dict[str, str]:

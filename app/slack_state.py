@@ -189,8 +189,8 @@ class SlackState:
         """End a channel's subscription by its query or its number in `subscriptions`; None where there is none."""
         saved = self.subscriptions(channel)
         named = [item for item in saved if item.query.casefold() == query.casefold()]
-        if not named and query.isascii() and query.isdecimal():
-            named = saved[int(query) - 1 : int(query)] if int(query) else []
+        if not named:
+            named = [item for number, item in enumerate(saved, 1) if query == str(number)]
         if not named:
             return None
         with self._opened() as opened:

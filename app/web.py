@@ -22,7 +22,8 @@ from starlette.routing import Route
 from streamlit.starlette import App
 from streamlit.web.bootstrap import load_config_options
 
-from app import metrics, web_login
+from app import metrics, web_login, web_messages
+from app.http_server import ImpatientHTTP
 from app.library_file import folder_made_ready
 from app.logs import start_log
 from app.questions import queue
@@ -36,7 +37,7 @@ from indexer.errors import WayfinderError
 
 PAGE = Path(__file__).with_name("page.py")
 MOST_CONNECTIONS = 2_000
-MOST_MESSAGE_BYTES = 4_000_000  # of one message of a page
+MOST_MESSAGE_BYTES = 1_000_000  # of one message of a page, which is what its controls hold
 STOP_SECONDS = 3  # that open pages have when the server stops
 _log = logging.getLogger("wayfinder.web")
 
@@ -64,12 +65,14 @@ def serve(directory: Path, *, host: str, port: int) -> None:
             create_app(served(directory), settings),
             host=host,
             port=port,
+            http=ImpatientHTTP,
             log_config=None,
             access_log=False,  # addresses and what was read are nobody's business
             server_header=False,
             proxy_headers=False,  # app/web_visitor.py reads them, after it has seen who sends them
             limit_concurrency=MOST_CONNECTIONS,
             ws_max_size=MOST_MESSAGE_BYTES,
+            ws_per_message_deflate=False,  # 64 kB of it unpack to 64 MB before a message is looked at
             timeout_graceful_shutdown=STOP_SECONDS,
         )
     )
@@ -104,7 +107,13 @@ def create_app(index: ServedIndex, settings: WebConfig) -> App:
         ],
         middleware=[
             Middleware(Visitors, config=settings),
-            Middleware(Gate, config=settings, login=login),
+            Middleware(
+                Gate,
+                config=settings,
+                login=login,
+                wanted=web_messages.wanted,
+                holds=web_messages.holds,
+            ),
         ],
         lifespan=_life,
     )

@@ -8,6 +8,8 @@ from __future__ import annotations
 import html
 import logging
 from collections import Counter
+from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import anyio
 from starlette.datastructures import Headers, MutableHeaders
@@ -19,6 +21,7 @@ from app import metrics, web_login
 from app.limits import CLIENT, Limit, TooOften
 from app.logs import note
 from app.web_login import Login
+from app.web_uploads import Place, Uploads
 from app.web_visitor import LOGGED_IN
 from indexer.config import WebConfig
 
@@ -31,6 +34,8 @@ VISITOR_MESSAGES, VISITOR_SECONDS = 150, 10.0
 MOST_UPLOAD_BYTES = 64 * 1024 * 1024  # a file of MOST_BYTES and what HTTP puts around it
 MOST_BODY_BYTES = 64 * 1024  # of anything else
 _POLICY_VIOLATION = 1008
+_UPLOAD = "/_stcore/upload_file/"
+_LOOPBACK = ("localhost", "127.0.0.1")  # pages of the visitor's own machine, as Streamlit has it
 _SECURITY = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",  # a question stands in the address: it goes to no other site
@@ -39,10 +44,21 @@ _log = logging.getLogger("wayfinder.web")
 
 
 class Gate:
-    """An ASGI middleware before the pages."""
+    """An ASGI middleware before the pages.
 
-    def __init__(self, app: ASGIApp, config: WebConfig, login: Login) -> None:
-        self.app, self.config, self.login = app, config, login
+    `wanted` tells of a page's message whether it goes on, `holds` of an upload whether it is still in memory.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        config: WebConfig,
+        login: Login,
+        wanted: Callable[[bytes], bool],
+        holds: Callable[[str, str], bool],
+    ) -> None:
+        self.app, self.config, self.login, self.wanted = app, config, login, wanted
+        self._uploads = Uploads(holds)
         self._open: Counter[str] = Counter()  # pages by visitor
         self._of_page = Limit(PAGE_MESSAGES, "messages", seconds=PAGE_SECONDS)
         self._of_visitor = Limit(VISITOR_MESSAGES, "messages", seconds=VISITOR_SECONDS)
@@ -54,15 +70,17 @@ class Gate:
         if scope["type"] == "websocket":
             await self._websocket(scope, receive, send)
         elif scope["type"] == "http":
-            refusal = self._refusal(Request(scope))
-            await (refusal or self.app)(scope, receive, _secured(send))
+            request = Request(scope)
+            passed = self._refusal(request) or self._through(request)
+            await passed(scope, receive, _secured(send))
         else:
             await self.app(scope, receive, send)
 
     def _refusal(self, request: Request) -> Response | None:
-        if (why := _too_long(request.headers, request.url.path)) is not None:
+        path = request.scope["path"]  # as it is routed; the address is made of the Host header too
+        if (why := _too_long(request.headers, path, request.method)) is not None:
             return self._refused("size", why)
-        if request.url.path in self._public:
+        if path in self._public:
             return None
         if not self._admitted(request):
             return self._asked_to_log_in(request)
@@ -70,6 +88,24 @@ class Gate:
             said = "Too many pages of Wayfinder are open from where you are: close some and load this one again."
             return self._refused("pages", _told(said, 429))
         return None
+
+    def _through(self, request: Request) -> ASGIApp:
+        """The pages, for an upload as long as it is counted; or why it is not taken."""
+        place = _uploaded_to(request.scope["path"])
+        if request.method != "PUT" or place is None:
+            return self.app
+        who = request.scope[CLIENT]
+        why = self._uploads.begin(who, place, int(request.headers["content-length"]))
+        if why:
+            return self._refused("uploads", PlainTextResponse(f"{why}\n", 413))
+
+        async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+            try:
+                await self.app(scope, receive, send)
+            finally:
+                self._uploads.end(who, place)
+
+        return counted
 
     def _admitted(self, connection: HTTPConnection) -> bool:
         if self.config.login_header:
@@ -93,6 +129,9 @@ class Gate:
         if not self._admitted(HTTPConnection(scope)):
             await self._closed(send, "login")
             return
+        if _foreign(Headers(scope=scope)):
+            await self._closed(send, "origin")
+            return
         if self._full(scope):
             await self._closed(send, "pages")
             return
@@ -109,14 +148,19 @@ class Gate:
                 del self._open[who]
 
     def _paced(self, page: str, who: str, receive: Receive) -> Receive:
-        """Receive messages, none before its time; what waits stays in the network."""
+        """Receive messages that are wanted, none before its time; what waits stays in the network."""
 
         async def received() -> Message:
-            message = await receive()
-            if message["type"] == "websocket.receive":
+            while True:
+                message = await receive()
+                if message["type"] != "websocket.receive":
+                    return message
                 for limit, name in ((self._of_page, page), (self._of_visitor, who)):
                     await _in_time(limit, name)
-            return message
+                data = message.get("bytes")
+                if data is None or self.wanted(data):
+                    return message
+                self._noted("message")
 
         return received
 
@@ -145,20 +189,42 @@ async def _in_time(limit: Limit, name: str) -> None:
             return
 
 
+def _foreign(headers: Headers) -> bool:
+    """Whether a page of another site opens a WebSocket.
+
+    Streamlit would refuse it too, but only after it has asked a server elsewhere for this machine's address.
+    """
+    origin = headers.get("origin")
+    if origin is None:
+        return False
+    try:
+        told = urlsplit(origin)
+        return told.netloc != headers.get("host") and told.hostname not in _LOOPBACK
+    except ValueError:
+        return True
+
+
 def _is_page(request: Request) -> bool:
     """Whether a person looks at the answer."""
     return request.method in ("GET", "HEAD") and "text/html" in request.headers.get("accept", "")
 
 
-def _too_long(headers: Headers, path: str) -> Response | None:
-    """Why a body is not read; one whose length is not told is measured where it is read."""
-    upload = "/_stcore/upload_file/" in path
+def _uploaded_to(path: str) -> Place | None:
+    """Session and file of an upload's address."""
+    _, found, place = path.rpartition(_UPLOAD)
+    session, _, file = place.partition("/")
+    return (session, file) if found else None
+
+
+def _too_long(headers: Headers, path: str, method: str) -> Response | None:
+    """Why a body is not read."""
+    upload = _UPLOAD in path
     most = MOST_UPLOAD_BYTES if upload else MOST_BODY_BYTES
-    told = headers.get("content-length", "0")
-    if told.isdecimal() and int(told[:20]) <= most:
-        if upload or "transfer-encoding" not in headers:
-            return None
+    told = headers.get("content-length", "" if upload and method == "PUT" else "0")
+    if not told or "transfer-encoding" in headers:
         return PlainTextResponse("Tell the length of the body.\n", 411)
+    if told.isdecimal() and int(told[:20]) <= most:
+        return None
     what = "file" if upload else "body"
     return PlainTextResponse(f"The {what} is too large: at most {most // 1024:,} KB are read.\n", 413)  # fmt: skip
 

@@ -94,6 +94,11 @@ class WebConfig:
     questions_per_hour: int | None = None  # of one visitor
     connections: int | None = DEFAULT_VISITOR_CONNECTIONS  # of one visitor, at the same time
 
+    @property
+    def hosted(self) -> bool:
+        """Whether others than who runs it visit: there is a login, or a proxy that is known."""
+        return bool(self.password or self.login_header or self.trusted_proxies)
+
 
 @dataclass(frozen=True)
 class LogConfig:

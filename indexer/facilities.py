@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -24,6 +25,10 @@ _DESIGNATION = re.compile(
     r"|-(?!(?:19|20)\d\d\b)\d{1,4}(?: ?[ABa-h]{1,2})?\b(?![ -](?:m|cm|GHz|based)\b)"
     r"|-20\d\d-[A-Z]{3}|-\d\d[a-z]{2,3}\b|\d\d[a-z]{3,}| \d{2,4}(?: ?[b-h])\b|[- ]Oph"
 )
+# Of a paper and of a sentence as long as no real one is: whoever writes it shall not choose how long it takes.
+MOST_CHARACTERS = 20_000
+REACH = 1_000  # characters on either side of a name that are looked at
+MOST_IN_SENTENCE = 8  # times that one name is looked at in one sentence
 _NOT_A_DESIGNATION = frozenset(["Gaia", "JWST", "HST"])  # "Gaia BH1" is known by Gaia's data alone
 
 
@@ -118,8 +123,8 @@ def detect(paper: Paper) -> Detection:
 
 
 def text_of(paper: Paper) -> str:
-    """What detection reads of a paper."""
-    return f"{paper.plain_title}. {paper.plain_abstract}"
+    """What detection reads of a paper: title and abstract, up to MOST_CHARACTERS."""
+    return f"{paper.plain_title}. {paper.plain_abstract}"[:MOST_CHARACTERS]
 
 
 def facilities_seen(paper: Paper) -> list[Sighting]:
@@ -131,8 +136,8 @@ def facilities_seen(paper: Paper) -> list[Sighting]:
 
 def _sentences(paper: Paper, text: str) -> list[_Sentence]:
     """The title and the sentences of the abstract, with their places in `text`."""
-    title, abstract = paper.plain_title, paper.plain_abstract
-    split = split_sentences(abstract)
+    title = paper.plain_title[:MOST_CHARACTERS]
+    split = split_sentences(text[len(title) + 2 :])
     own = usage.begins_own_work(split)
     found = [_Sentence(title, 0, "title")]
     at = len(title)
@@ -161,8 +166,17 @@ def _seen(
             _cues(table, sentences[i], one, inside, text),
         )
         for i, inside in by_sentence.items()
-        for one in inside
+        for one in _first_of_each(inside)
     ]
+
+
+def _first_of_each(inside: Sequence[Named]) -> Iterator[Named]:
+    """The names in a sentence, each at most MOST_IN_SENTENCE times."""
+    n_seen: Counter[int] = Counter()
+    for one in inside:
+        n_seen[one.entry] += 1
+        if n_seen[one.entry] <= MOST_IN_SENTENCE:
+            yield one
 
 
 def _cues(
@@ -171,10 +185,15 @@ def _cues(
     is_object = _DESIGNATION.match(text, one.end)
     if is_object and table.entries[one.entry].name not in _NOT_A_DESIGNATION:
         return ()
-    end = sentence.start + len(sentence.text)
+    begin = max(sentence.start, one.start - REACH)
+    end = min(sentence.start + len(sentence.text), one.end + REACH)
     here = (one.start, one.end)
-    others = [(n.start, n.end) for n in inside if (n.start, n.end) != here and n.end <= end]
-    marked = usage.marked(text[: max(end, one.end)], here, others, sentence.start)
+    others = [
+        (n.start, n.end)
+        for n in inside
+        if (n.start, n.end) != here and begin <= n.start and n.end <= end
+    ]
+    marked = usage.marked(text[: max(end, one.end)], here, others, begin)
     return usage.cues(marked, sentence.place if table is facility_table() else "method")
 
 

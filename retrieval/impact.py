@@ -156,9 +156,10 @@ def impact(index: Index, name: str, kind: Kind = "facility", scope: Scope | None
     used, mentioned = used[inside[used]], mentioned[inside[mentioned]]
     used = used[np.argsort(index.decimal_year[used], kind="stable")]
     years = _years(index, used, mentioned, inside, entry)
-    company, matrix = _together(index, used, entry)
+    known = entry.name if entry else name
+    company, matrix = _together(index, used, entry, known if kind == "facility" else "")
     return Impact(
-        name=entry.name if entry else name,
+        name=known,
         kind=kind,
         scope=chosen,
         entry=entry,
@@ -167,7 +168,7 @@ def impact(index: Index, name: str, kind: Kind = "facility", scope: Scope | None
         n_scope=int(inside.sum()),
         n_year_unknown=int((index.year[used] == UNKNOWN_YEAR).sum()),
         years=years,
-        growth=_growth(years, int(index.manifest.as_of_year)),
+        growth=_growth(index.year[used], index.year[inside], int(index.manifest.as_of_year)),
         cited=citations_of(index, used),
         top=top_cited(index, used),
         together=company,
@@ -312,29 +313,33 @@ def _year(year: int, used: int, mentioned: int, papers: int, first: int | None) 
     return Year(year, used, mentioned, papers, used / papers, low, high, since_first)
 
 
-def _growth(years: Sequence[Year], as_of_year: int) -> Growth:
-    """Shares of the last GROWTH_YEARS whole or running years up to the as-of date against those before."""
-    last = min(as_of_year, years[-1].year) if years else as_of_year
+def _growth(
+    used: npt.NDArray[np.integer], papers: npt.NDArray[np.integer], as_of_year: int
+) -> Growth:
+    """Shares of the last GROWTH_YEARS whole or running years up to the as-of date against those before.
+
+    Of the years of the papers that used it, and of all that are looked at: years before its first paper count too.
+    """
+    last = min(as_of_year, int(papers.max()) or as_of_year)
     late = (last - GROWTH_YEARS + 1, last)
     early = (late[0] - GROWTH_YEARS, late[0] - 1)
-    (k1, n1), (k2, n2) = (_sums(years, span) for span in (late, early))
+    (k1, n1), (k2, n2) = ((_within(used, span), _within(papers, span)) for span in (late, early))
     return Growth(*ratio(k1, n1, k2, n2), late, early)
 
 
-def _sums(years: Sequence[Year], span: tuple[int, int]) -> tuple[int, int]:
-    inside = [y for y in years if span[0] <= y.year <= span[1]]
-    return sum(y.used for y in inside), sum(y.papers for y in inside)
+def _within(years: npt.NDArray[np.integer], span: tuple[int, int]) -> int:
+    return int(((years >= span[0]) & (years <= span[1])).sum())
 
 
 def _together(
-    index: Index, used: Rows, entry: Entry | None
+    index: Index, used: Rows, entry: Entry | None, name: str
 ) -> tuple[tuple[Company, ...], tuple[tuple[int, ...], ...]]:
-    """The facilities most used in the same papers, and how often each two of them."""
+    """The facilities most used in the same papers as `name`, and how often each two of them."""
     if index.uses is None or not len(used):
         return (), ()
     uses, table = index.uses.facilities, facility_table()
     pairs = uses.pairs[uses.pairs["used"] & _mask(index, used)[uses.pairs["row"]]]
-    own = {one.name for one in table.chain(entry)} if entry else set()
+    own = {name, *(one.name for one in table.chain(entry))} if entry else {name}
     counts = np.bincount(pairs["entry"], minlength=len(uses.names))
     order = [int(e) for e in np.argsort(-counts, kind="stable") if counts[e]]
     others = [e for e in order if _stands_alone(table, uses.names[e]) and uses.names[e] not in own]

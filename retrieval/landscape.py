@@ -27,6 +27,7 @@ CLUSTER_COLOURS = (
     "#aa4499", "#999933", "#44aa99", "#882255", "#6f6fd8", "#8c6d46",
 )  # fmt: skip
 
+MOST_CORNERS = 4_000  # of an outline
 GRID = 256  # cells of the raster that density is counted on, a side
 SMOOTHING_CELLS = 3.0  # standard deviation of the smoothing
 BACK_YEARS = 5  # between the spans of years that growth compares
@@ -64,10 +65,12 @@ def rows_inside(
     """The rows of the papers inside a polygon of map coordinates, ascending; none for fewer than three corners.
 
     A point is inside where a ray from it crosses the outline an odd number of times. `among` limits the rows.
-    Corners that are not finite are left out.
+    Corners that are not finite are left out; of more than MOST_CORNERS, which no hand draws, so many are taken evenly.
     """
     corners = np.array([c for c in polygon if len(c) == 2], dtype=np.float64).reshape(-1, 2)
     corners = corners[np.isfinite(corners).all(axis=1)]
+    if len(corners) > MOST_CORNERS:
+        corners = corners[np.linspace(0, len(corners) - 1, MOST_CORNERS).astype(np.int64)]
     places = np.asarray(landscape.places, dtype=np.float64)
     if len(corners) < 3:
         return np.zeros(0, dtype=np.int64)

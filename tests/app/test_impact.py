@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY
 from streamlit.testing.v1 import AppTest
 
 from app import charts
-from indexer.errors import QueryError
+from indexer.errors import QueryError, StorageError
 from indexer.store import open_index
 from retrieval.impact import impact
 from tests.app.test_cli import rows, wayfinder
@@ -58,6 +58,8 @@ def test_charts_become_svg_and_png(index_dir: Path, tmp_path: Path) -> None:
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(QueryError, match=r"\.svg or \.png"):
         charts.save(charts.share_chart([found]), tmp_path / "a.gif")
+    with pytest.raises(StorageError, match="cannot be written"):
+        charts.save(charts.share_chart([found]), tmp_path / "no folder" / "a.svg")
 
 
 def script() -> None:
@@ -163,6 +165,7 @@ def test_an_index_without_a_map_says_how_to_make_one(index_dir: Path, monkeypatc
     monkeypatch.setenv("WAYFINDER_INDEX", str(index_dir))
     app = AppTest.from_function(script, default_timeout=60).run()
     assert any("wayfinder index map" in caption.value for caption in app.caption)
+    assert not any(str(index_dir.parent) in caption.value for caption in app.caption)
 
 
 def text_of(app: AppTest) -> str:

@@ -14,6 +14,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
+from app import mcp_server as mcp_server_module
 from app.api_service import Service
 from app.mcp_server import NOTICE, mcp_server
 from app.served_index import ServedIndex
@@ -81,6 +82,23 @@ def test_a_real_process_serves_all_tools_over_stdio(small_index_dir: Path, mode:
         assert "NGC 9999" in further["question"]
 
     with_client(process, work, mode)
+
+
+def test_each_tool_tells_who_asks(
+    server: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("WAYFINDER_LOG_QUESTIONS", "1")
+    monkeypatch.setattr(mcp_server_module, "_client", lambda context: "somebody")
+    caplog.set_level("INFO", "wayfinder.questions")
+
+    async def asking(client: Any) -> None:
+        await call(client, "search", query="repeating fast radio burst", k=1)
+        await call(client, "similar", text="repeating fast radio bursts from a galaxy", k=1)
+        await call(client, "impact", names=["JWST"])
+
+    with_client(server, asking)
+    rows = [r.facts for r in caplog.records if r.name == "wayfinder.questions"]  # type: ignore[attr-defined]
+    assert [(row["what"], row["who"]) for row in rows] == [("search", "somebody"), ("similar", "somebody"), ("impact", "somebody")]  # fmt: skip
 
 
 def test_it_is_served_over_http_to_who_has_a_key(small_index_dir: Path) -> None:

@@ -85,10 +85,11 @@ def test_privacy_says_what_is_configured(
     ("environment", "said"),
     [
         ({}, "Questions are in no log."),
+        ({}, "your address and the pages that you have open are counted in memory"),
         ({"WAYFINDER_LOG": "json"}, "neither its words nor who asked"),
         ({"WAYFINDER_LOG": "json", "WAYFINDER_LOG_QUESTIONS": "1"}, "with its words and your name or address in it"),
         ({"WAYFINDER_PASSWORD": "correct horse"}, "A cookie says for two weeks"),
-        ({"WAYFINDER_VISITOR_QUESTIONS": "9"}, "your address and how much you asked are counted in memory"),
+        ({"WAYFINDER_VISITOR_QUESTIONS": "9"}, "your address, the pages that you have open and how much you asked are counted in memory"),
         ({"WAYFINDER_LOGIN_HEADER": "X-User", "WAYFINDER_TRUSTED_PROXIES": "10.0.0.1"}, "tells it your name"),
     ],
 )  # fmt: skip

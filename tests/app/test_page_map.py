@@ -104,6 +104,17 @@ def test_an_index_without_a_map_is_offered_one(tmp_path: Path) -> None:
     assert open_index(out).landscape.n_laid == 30
 
 
+@pytest.mark.parametrize("setting", [{"WAYFINDER_PASSWORD": "correct horse"}, {"WAYFINDER_TRUSTED_PROXIES": "10.0.0.1"}])  # fmt: skip
+def test_a_visitor_of_a_host_makes_no_map(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: dict[str, str]
+) -> None:
+    directory = build_topic_index(tmp_path, 2, with_map=False)
+    for name, value in setting.items():
+        monkeypatch.setenv(name, value)
+    page = run_page(directory)
+    assert "Whoever hosts it makes one" in page.info[0].value and not page.button
+
+
 def test_the_map_has_a_table_for_who_does_not_see_it(topics: Index) -> None:
     page = run_page(topics.path)
     assert not page.exception and not page.error

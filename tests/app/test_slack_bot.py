@@ -14,9 +14,10 @@ import pytest
 
 from app.served_index import ServedIndex
 from app.slack_blocks import Message
-from app.slack_bot import Bot, bot_user
+from app.slack_bot import MOST_EARLY_OF_THREAD, Bot, bot_user
 from app.slack_post import RetryAfter, web_client
 from app.slack_render import BIBTEX, EVIDENCE, GOOD, MORE, SIMILAR
+from app.slack_state import SlackState
 from indexer.config import Secret
 from indexer.errors import MissingCredential
 from indexer.sources_bibtex import bibtex_records
@@ -217,6 +218,25 @@ def test_a_reply_that_comes_before_its_question_waits_for_it(
         second
     )
     assert "clouds" in shown(third).splitlines()[0]
+
+
+def test_questions_that_people_ask_each_other_do_not_fill_the_memory(
+    bot: Bot, channel: str
+) -> None:
+    for n in range(50):
+        body = message(channel, f"Do you come to lunch at {n}?", f"17000000{n:02d}.0", thread_ts="1600000000.0")  # fmt: skip
+        bot.on_message(body["event"])
+    (kept,) = (held for name, held in bot._early.items() if name.startswith(f"{channel}:"))
+    assert len(kept) == MOST_EARLY_OF_THREAD
+
+
+def test_a_number_that_is_no_subscription_ends_none(tmp_path: Path) -> None:
+    state = SlackState(tmp_path / "state.sqlite", keep_days=1)
+    state.subscribe("C1", "tidal disruption", as_of="2026-01-01", known=())
+    for number in ("0", "2", "²", "9" * 5_000):
+        assert state.unsubscribe("C1", number) is None
+    ended = state.unsubscribe("C1", "1")
+    assert ended is not None and ended.query == "tidal disruption"
 
 
 def test_a_direct_message_needs_no_mention(slack: SlackServer, bot: Bot) -> None:

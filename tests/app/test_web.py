@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 import requests
-from websockets.exceptions import InvalidStatus
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
+from app.web import MOST_MESSAGE_BYTES
 from app.web_login import COOKIE
 from tests.papers import PAPERS, build_small_index
 from tests.web_server import WebServer, asked, web_server
@@ -119,6 +121,41 @@ def test_a_file_of_200_megabytes_is_refused_before_it_is_read(
         while "too large" not in reply and (piece := connection.recv(65_536)):
             reply += piece.decode()
     assert reply.startswith("HTTP/1.1 413") and "too large" in reply
+
+
+def test_a_page_uploads_and_cannot_empty_the_caches_of_all(
+    hosted: tuple[WebServer, Path], cookie: str
+) -> None:
+    server, _ = hosted
+    health = f"{server.url}{BASE}/_stcore/health"
+    token = requests.get(health, timeout=30).cookies["_streamlit_xsrf"]
+    headers = {"Cookie": f"{cookie}; _streamlit_xsrf={token}", "X-Xsrftoken": token}
+    with server.open_page(cookie, BASE) as websocket:
+        session = re.search(r'session_id: "([^"]+)"', asked(websocket, ""))
+        assert session is not None
+        for name in ("one", "two"):
+            url = f"{server.url}{BASE}/_stcore/upload_file/{session[1]}/{name}"
+            sent = requests.put(url, files={"f": ("a.tex", b"x" * 1_000)}, headers=headers, timeout=30)  # fmt: skip
+            assert sent.status_code == 204
+        websocket.send(BackMsg(clear_cache=True).SerializeToString())
+        assert "4 papers" in asked(websocket, "")
+    key = {"Authorization": f"Bearer {KEY}"}
+    told = requests.get(f"{server.url}{BASE}/metrics", headers=key, timeout=30).text
+    assert 'wayfinder_refused_total{why="message"} 1.0' in told
+
+
+def test_messages_are_neither_compressed_nor_large(
+    hosted: tuple[WebServer, Path], cookie: str
+) -> None:
+    server, _ = hosted
+    with server.open_page(cookie, BASE) as websocket:
+        assert websocket.response is not None
+        assert "Sec-WebSocket-Extensions" not in websocket.response.headers
+        message = BackMsg(app_heartbeat=True).SerializeToString()
+        websocket.send(message + bytes(MOST_MESSAGE_BYTES))
+        with pytest.raises(ConnectionClosedError) as refused:
+            websocket.recv(timeout=30)
+        assert refused.value.rcvd is not None and refused.value.rcvd.code == 1009
 
 
 def test_a_new_snapshot_is_on_the_page_without_a_restart(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
 import pytest
@@ -15,11 +15,13 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
+from streamlit.proto.BackMsg_pb2 import BackMsg
 
-from app import limits, web_gate, web_login
+from app import limits, web_gate, web_login, web_uploads
 from app.limits import Lane, Limit, TooBusy
 from app.web_gate import Gate
 from app.web_login import Login
+from app.web_messages import MOST_FILE_NAMES, wanted
 from app.web_visitor import VISITOR, Visitors
 from indexer import config
 from indexer.config import Secret, WebConfig
@@ -32,15 +34,23 @@ PROXY, OTHER = ("10.1.2.3", 1), ("192.0.2.7", 1)
 BEHIND = WebConfig(login_header="x-remote-user", trusted_proxies=("10.1.0.0/16",))
 
 
-def client(settings: WebConfig, address: tuple[str, int] = OTHER) -> TestClient:
-    """The gate before a page that tells who it takes its visitor for."""
+def client(
+    settings: WebConfig,
+    address: tuple[str, int] = OTHER,
+    held: set[tuple[str, str]] | None = None,
+) -> TestClient:
+    """The gate before a page that tells who it takes its visitor for; `held` are the uploads in memory."""
 
     async def page(request: Request) -> PlainTextResponse:
         return PlainTextResponse(request.headers[VISITOR])
 
     async def stream(websocket: WebSocket) -> None:
         await websocket.accept()
-        async for text in websocket.iter_text():
+        while True:
+            message = await websocket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            text = message.get("text") or BackMsg.FromString(message["bytes"]).WhichOneof("type")
             await websocket.send_text(f"{text} {websocket.headers[VISITOR]}")
 
     login = Login(settings)
@@ -53,7 +63,13 @@ def client(settings: WebConfig, address: tuple[str, int] = OTHER) -> TestClient:
         ],
         middleware=[
             Middleware(Visitors, config=settings),
-            Middleware(Gate, config=settings, login=login),
+            Middleware(
+                Gate,
+                config=settings,
+                login=login,
+                wanted=wanted,
+                holds=lambda *place: held is not None and place in held,
+            ),
         ],
     )
     return TestClient(app, client=address, follow_redirects=False)
@@ -153,6 +169,61 @@ def test_sizes_and_open_pages_have_limits_that_are_told() -> None:
         assert opened.get("/static/x.js").status_code == 200
     with opened.websocket_connect("/_stcore/stream"):
         assert opened.get("/", headers=PAGE).status_code == 200
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "http://testserver:1", "http://[", "null", "http://localhost.evil.example"])  # fmt: skip
+def test_a_page_of_another_site_opens_no_websocket(origin: str) -> None:
+    opened = client(WebConfig())
+    with pytest.raises(WebSocketDisconnect), opened.websocket_connect("/_stcore/stream", headers={"Origin": origin}):  # fmt: skip
+        pass
+    for own in ({"Origin": "http://testserver"}, {"Origin": "http://localhost:8501"}, {}):
+        with opened.websocket_connect("/_stcore/stream", headers=own) as page:
+            page.send_bytes(BackMsg(app_heartbeat=True).SerializeToString())
+            assert page.receive_text().startswith("app_heartbeat")
+
+
+def test_a_page_cannot_ask_for_what_concerns_all_visitors() -> None:
+    unwanted = [BackMsg(clear_cache=True), BackMsg(load_git_info=True), BackMsg(debug_shutdown_runtime=True)]  # fmt: skip
+    flood = BackMsg()
+    flood.file_urls_request.file_names.extend([""] * (MOST_FILE_NAMES + 1))
+    few = BackMsg()
+    few.file_urls_request.file_names.extend(["paper.pdf"])
+    with client(WebConfig()).websocket_connect("/_stcore/stream") as page:
+        for message in (*unwanted, flood, few, BackMsg(app_heartbeat=True)):
+            page.send_bytes(message.SerializeToString())
+        assert page.receive_text() == "file_urls_request 192.0.2.7"
+        assert page.receive_text() == "app_heartbeat 192.0.2.7"
+
+
+def test_uploads_in_memory_have_a_limit_for_one_visitor_and_for_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(web_uploads, "MOST_OF_VISITOR", 250)
+    monkeypatch.setattr(web_uploads, "MOST_OF_ALL", 350)
+    held = {("s", name) for name in "abcdefgh"}
+    trusting = client(WebConfig(trusted_proxies=("10.1.0.0/16",)), PROXY, held)
+
+    def put(name: str, who: str = "1.2.3.4") -> int:
+        headers = {"X-Forwarded-For": who}
+        reply = trusting.put(f"/_stcore/upload_file/s/{name}", content=b"x" * 100, headers=headers)
+        return reply.status_code
+
+    assert [put("a"), put("b"), put("c")] == [200, 200, 413]
+    assert put("a") == 200  # replaces the one before
+    assert [put("d", "5.6.7.8"), put("e", "5.6.7.8")] == [200, 413]
+    held -= {("s", "a"), ("s", "d")}  # taken away
+    assert [put("c"), put("f")] == [200, 413]
+    assert put("g", "never kept") == 200 and put("e", "5.6.7.8") == 413
+    held.discard(("s", "g"))
+    assert put("e", "5.6.7.8") == 200
+
+
+def test_an_upload_says_how_long_it_is() -> None:
+    def endless() -> Iterator[bytes]:
+        yield b"x"
+
+    reply = client(WebConfig()).put("/_stcore/upload_file/s/f", content=endless())
+    assert reply.status_code == 411
 
 
 def test_messages_that_come_too_fast_wait(monkeypatch: pytest.MonkeyPatch) -> None:

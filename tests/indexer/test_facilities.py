@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -250,3 +251,12 @@ def test_an_index_of_one_paper_that_names_nothing(tmp_path: Path) -> None:
     uses = read_facilities(tmp_path / "index")
     assert uses is not None
     assert (len(uses.facilities.pairs), uses.methods.of(0)) == (0, [])
+
+
+@pytest.mark.parametrize("flood", ["HST and JWST, ", "HST-", "detected by JWST may be ", "HST is. JWST was! "])  # fmt: skip
+def test_a_hostile_abstract_takes_no_longer_than_any(flood: str) -> None:
+    began = time.process_time()
+    detection = detect(Paper(title="On names", abstract=flood * 20_000))
+    assert time.process_time() - began < 5  # an hour, where each name is looked at within the whole
+    assert {*detection.used, *detection.mentioned} <= {"HST", "JWST"}
+    assert detection.facilities

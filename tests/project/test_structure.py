@@ -58,6 +58,7 @@ OWNERS = {
         "app/page_session.py",
         "app/research_parts.py",
         "app/web.py",
+        "app/web_messages.py",
         "eval/visitor.py",
     },
     "prometheus_client": {"app/metrics.py"},
@@ -73,7 +74,14 @@ OWNERS = {
         "app/web_login.py",
         "app/web_visitor.py",
     },
-    "uvicorn": {"app/cli_api.py", "app/slack_http.py", "app/web.py", "app/web_visitor.py"},
+    "uvicorn": {
+        "app/cli_api.py",
+        "app/http_server.py",
+        "app/slack_http.py",
+        "app/web.py",
+        "app/web_visitor.py",
+    },
+    "h11": {"app/http_server.py"},
     "mcp": {"app/mcp_server.py"},
     "langchain_openai": {"retrieval/llm.py", "indexer/encoder.py"},
     "sentence_transformers": {

@@ -244,3 +244,25 @@ def test_the_report_is_escaped_and_says_what_is_unknown(tmp_path: Path) -> None:
     assert "2025ApJ...001....1A" in page
     assert "Wilson" in page
     assert "No paper within the restrictions used it" in page
+
+
+def test_growth_counts_the_years_before_the_first_paper(tmp_path: Path) -> None:
+    rows = [paper(i, NOTHING, 2020) for i in range(4)]
+    rows += [paper(4, NOTHING, 2021), paper(5, USES, 2022), paper(6, USES, 2023), paper(7, USES, 2024), paper(8, NOTHING, 2025)]  # fmt: skip
+    growth = impact(built(tmp_path, rows), "JWST").growth
+    assert (growth.late, growth.early) == ((2023, 2025), (2020, 2022))
+    assert growth.ratio == pytest.approx((2 / 3) / (1 / 6))
+
+
+def test_a_facility_that_only_the_source_names_is_no_company_of_its_own(tmp_path: Path) -> None:
+    rows = [paper(i, USES, 2024, facilities=["Backyard Telescope"]) for i in range(3)]
+    found = impact(built(tmp_path, rows), "Backyard Telescope")
+    assert len(found.used) == 3
+    assert [one.name for one in found.together] == ["JWST"]
+
+
+def test_a_cited_paper_of_no_year_says_so(tmp_path: Path) -> None:
+    rows = [{"arxiv_id": "2401.00001", "title": "On stars", "abstract": USES, "citation_count": 3, "authors": ["Author, A."]}]  # fmt: skip
+    index = built(tmp_path, rows)
+    page = page_of(index, impact(index, "JWST"))
+    assert "Author, year unknown: On stars" in page and "None" not in page

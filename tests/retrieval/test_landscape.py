@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,6 +45,16 @@ def test_a_lasso_takes_what_lies_inside() -> None:
     assert list(rows_inside(landscape, star)) == [0, 4, 5, 6]
     only = np.arange(10) % 2 == 0
     assert list(rows_inside(landscape, BOX, only)) == [0, 2, 4, 6, 8]
+
+
+def test_an_outline_of_more_corners_than_a_hand_draws_is_thinned() -> None:
+    turns = np.linspace(0, 2 * np.pi, 200_000)
+    circle = np.stack([np.cos(turns), np.sin(turns)], axis=1).tolist()
+    places = np.random.default_rng(0).uniform(-0.9, 0.9, (2_000, 2))
+    began = time.process_time()
+    rows = rows_inside(flat(places), circle)
+    assert time.process_time() - began < 2
+    assert list(rows) == list(np.flatnonzero(np.linalg.norm(places, axis=1) < 1))
 
 
 @pytest.mark.parametrize(
