@@ -27,6 +27,7 @@ class Parts(_Reply):
     relevance: float
     recency: float
     impact: float
+    reread: float
     named: float
     shared_references: float
     citations: float

@@ -193,6 +193,7 @@ def _why_here(hit: Hit, settings: SearchSettings) -> str:
     parts = [
         ("meaning", hit.parts.dense, settings.mode != "lexical"),
         ("words", hit.parts.lexical, settings.mode != "dense"),
+        ("read again", hit.parts.reread, hit.parts.reread > 0),
         ("names it", hit.parts.named, hit.parts.named > 0),
         ("recent", hit.parts.recency, settings.recency > 0),
         ("cited", hit.parts.impact, settings.impact > 0),

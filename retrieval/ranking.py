@@ -45,6 +45,7 @@ class Extra:
     """Parts of a score that only some searches have, each `(n_candidates,)` in [0, 1]."""
 
     named: Floats | None = None
+    reread: Floats | None = None
     shared_references: Floats | None = None
     citations: Floats | None = None
 
@@ -105,6 +106,7 @@ def ranked(
                 relevance=float(relevance[i]),
                 recency=float(fresh[i]),
                 impact=float(cited[i]),
+                reread=_at(extra.reread, i),
                 named=_at(extra.named, i),
                 shared_references=_at(extra.shared_references, i),
                 citations=_at(extra.citations, i),

@@ -111,7 +111,8 @@ class ScoreParts:
     relevance = (1 - w)·dense + w·lexical in hybrid mode, w the keyword weight (unset, 0.5 for questions and
     0.6 for words as typed into a search box); where the question names
     an object or a facility, papers that name it gain NAMED_WEIGHTS and the sum is divided by its most.
-    Where a reranker read the paper, its order takes relevance's place. With the preset `pathfinder` relevance
+    Where a reranker read the paper, its scores have a share in relevance, `reread` as they are between the worst (0) and
+    the best (1) of the papers read. With the preset `pathfinder` relevance
     is the product of its formulas.
     """
 
@@ -120,6 +121,7 @@ class ScoreParts:
     relevance: float
     recency: float
     impact: float
+    reread: float = 0.0  # what a reranker found
     named: float = 0.0  # 1 where the paper names what the question names
     shared_references: float = 0.0  # with the papers that `similar` was given
     citations: float = 0.0  # to, from or together with those papers

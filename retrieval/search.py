@@ -30,6 +30,7 @@ MAX_QUERY_CHARACTERS = 20_000
 MIN_QUERY_CHARACTERS = 2
 MIN_KNOWN_SHARE = 0.5  # of a question's words that papers hold
 NAMED_WEIGHTS = {"object": 0.1, "facility": 0.03}  # of naming what the question names
+TIES = 1e-4  # least share of the order before: it orders what a reranker finds alike
 RECENT_WEIGHT = 0.15  # of recency where the question asks for the latest, unless set otherwise
 
 
@@ -87,14 +88,17 @@ def search(
         degraded.append("There are no words to search for: the newest papers come first.")
     near = nearness(index, found, relevance, text) if text else None
     clock.stage("candidates")
+    reread = None
     if settings.rerank is not False and text:
-        relevance = _reranked(index, text, found, relevance, settings, reranker, llm, degraded)
+        relevance, reread = _reranked(
+            index, text, found, relevance, settings, reranker, llm, degraded
+        )
         clock.stage("reranking")
     weights = settings
     if meant.of("recent") and not settings.recency:
         weights = replace(settings, recency=RECENT_WEIGHT)
     hits, displaced = ranked(
-        index, found, relevance, weights, first=pinned, extra=Extra(named=share)
+        index, found, relevance, weights, first=pinned, extra=Extra(named=share, reread=reread)
     )
     clock.stage("ranking")
     n_candidates = len(index.papers) if allowed is None else int(allowed.sum())
@@ -338,10 +342,10 @@ def _reranked(
     reranker: Reranker | None,
     llm: LLM | None,
     degraded: list[str],
-) -> Floats:
-    """Relevance with the papers that the reranker reads above all others, by its order for its share."""
+) -> tuple[Floats, Floats | None]:
+    """Relevance with the papers that the reranker reads above all others, and its scores in [0, 1] where it read."""
     if not len(found.rows):
-        return relevance
+        return relevance, None
     try:
         whole = settings.mode == "hybrid" and settings.preset == "wayfinder"
         chosen = reranker or configured_reranker(llm, wanted=settings.rerank or whole)
@@ -350,17 +354,18 @@ def _reranked(
                 degraded.append(
                     "Reranking was not done: it is switched off here (WAYFINDER_RERANKER=none)."
                 )
-            return relevance
+            return relevance, None
         top = np.lexsort((found.rows, -found.cosine, -relevance))[: chosen.depth]
         papers = [index.papers[int(found.rows[i])] for i in top]
         scores = scores_in_time(chosen, text, papers, config.reranker_config().seconds)
     except (EncoderError, RerankError) as error:
         degraded.append(f"Reranking was not done: {error}")
-        return relevance
-    result = relevance.copy()
+        return relevance, None
+    result, reread = relevance.copy(), np.zeros_like(relevance)
     floor = float(np.delete(relevance, top).max(initial=0.0))
     result[top] = _blended(relevance[top], scores, chosen.share, floor)
-    return result
+    reread[top] = (scores - scores.min()) / max(float(np.ptp(scores)), 1e-12)
+    return result, reread
 
 
 def _blended(relevance: Floats, scores: Scores, share: float, floor: float) -> Floats:
@@ -368,7 +373,7 @@ def _blended(relevance: Floats, scores: Scores, share: float, floor: float) -> F
 
     In [floor, the best relevance]: no paper that was read falls below the rest, and weights keep their meaning.
     """
-    mixed = share * _standard(scores) + (1.0 - share) * _standard(relevance)
+    mixed = share * _standard(scores) + max(1.0 - share, TIES) * _standard(relevance)
     spread = float(np.ptp(mixed))
     if not spread:
         return relevance

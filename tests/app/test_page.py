@@ -138,8 +138,10 @@ def test_how_to_search_reaches_the_search(
     labels["Understand years, objects and names"].set_value(False).run()
     assert "Müller" in words(test)
     monkeypatch.setenv("WAYFINDER_RERANKER", "http://localhost:1/rerank")
-    test.run()
+    test = asked(small_index_dir, monkeypatch, "Hubble constant before 2010")
     assert "Reranking was not done" in words(test)
+    next(t for t in test.toggle if t.label == "Read the first papers again").set_value(False).run()
+    assert "Reranking was not done" not in words(test)
 
 
 def test_papers_set_aside_are_listed_unless_all_are_to_be_read(

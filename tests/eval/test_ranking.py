@@ -121,7 +121,8 @@ def test_questions_out_of_the_index_are_counted_and_both_figures_given(
     assert served["lay", False].n_questions == 2
     assert {row.system for row in report.rows} == {
         "wayfinder",
-        "reranked",
+        "not reranked",
+        "cross-encoder",
         "bm25",
         "dense",
         "rrf",

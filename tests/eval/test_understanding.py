@@ -108,9 +108,10 @@ def test_bad_sets_are_errors_that_name_the_line(tmp_path: Path, content: str, me
 
 def test_every_switch_is_turned_alone(small_index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = set(switches(small_index, 10))
-    monkeypatch.setenv("WAYFINDER_RERANKER", "somewhere/cross-encoder")
     monkeypatch.setenv("WAYFINDER_LLM_BASE_URL", "http://localhost:1/v1")
-    assert set(switches(small_index, 10)) - plain == {"no reranking", "hyde", "hyde, 3 abstracts"}
+    assert set(switches(small_index, 10)) - plain == {"hyde", "hyde, 3 abstracts"}
+    monkeypatch.setenv("WAYFINDER_RERANKER", "none")
+    assert plain - set(switches(small_index, 10)) == {"no reranking"}
 
 
 @pytest.mark.parametrize(

@@ -98,10 +98,14 @@ def test_the_reranker_that_ships_reads_unless_it_is_switched_off(
     plain = search(small_index, QUESTION, SearchSettings(k=12, rerank=False))
     assert read.degraded == () and read.hits[0].paper.arxiv_id == "2506.00009"
     assert [h.parts.relevance for h in read.hits] != [h.parts.relevance for h in plain.hits]
+    reread = {hit.row: hit.parts.reread for hit in read.hits}
+    assert (min(reread.values()), max(reread.values())) == (0.0, 1.0)
+    assert all(hit.parts.reread == 0.0 for hit in plain.hits)
     shipped = AstroReranker()
     papers = [hit.paper for hit in plain.hits]
     scores = shipped.rank(QUESTION, papers)
     assert scores.shape == (12,) and papers[scores.argmax()].arxiv_id == "2506.00009"
+    assert reread[plain.hits[int(scores.argmax())].row] == 1.0
     monkeypatch.setenv("WAYFINDER_RERANKER", "astro")
     assert search(small_index, QUESTION, SearchSettings(k=12)).hits == read.hits
     monkeypatch.setenv("WAYFINDER_RERANKER", "none")

@@ -281,7 +281,8 @@ def test_a_paper_pointed_at_comes_first(small_index: Index) -> None:
 
 
 def test_naming_the_object_counts(small_index: Index) -> None:
-    hits = search(small_index, "distance of the Andromeda galaxy").hits
+    settings = SearchSettings(rerank=False)
+    hits = search(small_index, "distance of the Andromeda galaxy", settings).hits
     assert hits[0].paper.id == "2005ApJ...620..200L"
     assert hits[0].parts.named == 1.0
     assert {h.parts.named for h in hits[1:]} == {0.0}
