@@ -66,7 +66,7 @@ def restore(settings: Mapping[str, Value]) -> None:
 
 def named_count(label: str, names: Sequence[str]) -> str:
     """A label with how many of these controls are not as usual."""
-    n = sum(name in changed() for name in names)
+    n = len(changed().keys() & set(names))
     return f"{label} · {n}" if n else label
 
 

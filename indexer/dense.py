@@ -12,6 +12,8 @@ from __future__ import annotations
 import errno
 import logging
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +91,8 @@ class DenseIndex:
         if self._gpu is not None and allowed is None:
             cosines, rows = self._gpu.search(query, k)
         else:
-            cosines, rows = self._index.search(query, k, params=self._parameters(allowed))
+            with _one_thread():
+                cosines, rows = self._index.search(query, k, params=self._parameters(allowed))
         found = rows[0] >= 0
         if found.sum() < k and self._lists:  # the lists read hold fewer: read all
             cosines, rows = self._index.search(query, k, params=self._parameters(allowed, all_lists=True))  # fmt: skip
@@ -108,6 +111,20 @@ class DenseIndex:
         if allowed is None:
             return faiss.SearchParametersIVF(nprobe=probes)  # type: ignore[call-arg]
         return faiss.SearchParametersIVF(nprobe=probes, sel=_selector(allowed))  # type: ignore[call-arg]
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One question is searched by the thread that asks: others would spin between questions, at the cost of other askers.
+
+    OpenMP keeps the number for each thread: no other one is held to it.
+    """
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
 
 
 def _mapped(path: Path) -> Any:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from urllib.parse import quote
 
 from indexer.clean import plain_text
@@ -56,12 +57,12 @@ class Paper:
     objects: tuple[str, ...] = ()
     concepts: tuple[str, ...] = ()  # assigned by others, kept apart from the paper's own keywords
 
-    @property
+    @cached_property
     def plain_title(self) -> str:
         """The title with HTML and LaTeX made readable."""
         return plain_text(self.title)
 
-    @property
+    @cached_property
     def plain_abstract(self) -> str:
         """The abstract with HTML and LaTeX made readable."""
         return plain_text(self.abstract)
@@ -104,6 +105,11 @@ class Paper:
         if len(last) == 1:
             return last[0]
         return f"{last[0]} & {last[1]}" if len(last) == 2 else f"{last[0]} et al."
+
+    @cached_property
+    def families(self) -> frozenset[str]:
+        """The authors' family names without case."""
+        return frozenset(family_name(name).casefold() for name in self.authors)
 
     @property
     def ads_url(self) -> str | None:

@@ -48,6 +48,7 @@ from indexer.table import PaperTable
 
 __all__ = ["MANIFEST", "SCHEMA_VERSION", "Index", "Manifest", "check_encoder", "open_index", "read_manifest", "verify_parts"]  # fmt: skip
 
+SAMPLE_ROWS = 1000  # papers that stand for all where a query is compared with papers at large
 ATTEMPTS = 5  # a snapshot swapped in while it is opened is opened anew
 
 
@@ -80,6 +81,12 @@ class Index:
             IndexIncompatible: the encoder found here is not the one that made the vectors.
         """
         return check_encoder(self.manifest, load_encoder_of(self.manifest.encoder))
+
+    @cached_property
+    def centre(self) -> npt.NDArray[np.float32]:
+        """The mean of the vectors of SAMPLE_ROWS papers, `(dimension,)`: its cosine is that of papers at large."""
+        step = max(1, len(self.vectors) // SAMPLE_ROWS)
+        return np.asarray(self.vectors[::step], dtype=np.float32).mean(axis=0)
 
     @cached_property
     def uses(self) -> FacilityIndex | None:

@@ -33,7 +33,8 @@ _CATALOGUES = (
     "terzan|melotte|collinder|messier|rx|4u|1e|1rxs|iras|wr|hh|mwc|rxj|spt-cl|act-cl"
 )
 _DESIGNATION = re.compile(
-    rf"(?<![\w+])({_CATALOGUES})[ -]?(j?\d[\d.]*(?:[+-]\d[\d.]*)?[a-z]{{0,4}})(?![\w])"
+    # The look ahead is for speed: few words have a digit where the catalogue's number would begin.
+    rf"(?<![\w+])(?=[a-z\d][a-z-]*+ ?j?\d)({_CATALOGUES})[ -]?(j?\d[\d.]*(?:[+-]\d[\d.]*)?[a-z]{{0,4}})(?![\w])"
 )
 _TRANSIENT = re.compile(r"(?<![\w+])at[ -]?((?:19|20)\d\d[a-z]{1,4})(?![\w])")  # AT 2019qiz
 _ION = re.compile(
@@ -51,6 +52,9 @@ _WAVELENGTH = re.compile(
 )
 _RAY = re.compile(r"(?<![a-z])(x|gamma)[ -]?(rays?)(?![a-z])")
 _SGR_A = re.compile(r"(?<![a-z])(?:sgr|sagittarius) ?a ?(?:\^? ?\*|star)(?![a-z])")
+_DIGIT = re.compile(r"\d")
+_LETTER_NAME = re.compile("alpha|beta|gamma|delta")
+_NUMERAL = re.compile(r"\]|[ -](?:i{2,3}|iv|vi{0,3})(?!\w)|h i(?!\w)")  # one is in each ion
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 _WORD = re.compile(r"[^\W_]+(?:\.\d+)*")
 _STOP_WORDS = frozenset(
@@ -214,21 +218,35 @@ def _without_combining(character: re.Match[str]) -> str:
 
 
 def join_notations(folded: str) -> str:
-    """Return folded text with each known notation as one word."""
-    text = _SGR_A.sub(" sgra ", folded)
-    text = _PER_SECOND.sub("kms", text)
-    text = _RAY.sub(r"\1\2", text)
-    text = _LINE.sub(
-        lambda m: ("ly" if m.group(1) == "lyman" else m.group(1)) + m.group(2) + " ", text
-    )
-    text = _SUBSCRIPT.sub(r"\1\2", text)
-    text = _SIGN.sub(r"\1\2 ", text)
-    text = _ION.sub(lambda m: "".join(g for g in m.groups() if g) + " ", text)
-    text = _DESIGNATION.sub(
-        lambda m: m.group(1).replace("messier", "m").replace("-", "") + m.group(2), text
-    )
-    text = _TRANSIENT.sub(r"at\1", text)
-    return _WAVELENGTH.sub(r"\1\2", text)
+    """Return folded text with each known notation as one word.
+
+    A pattern is tried only where the text holds what all its matches hold: most sentences have none.
+    """
+    text = folded
+    if "sgr" in text or "sagittarius" in text:
+        text = _SGR_A.sub(" sgra ", text)
+    if "km" in text:
+        text = _PER_SECOND.sub("kms", text)
+    if "ray" in text:
+        text = _RAY.sub(r"\1\2", text)
+    if _LETTER_NAME.search(text):
+        text = _LINE.sub(
+            lambda m: ("ly" if m.group(1) == "lyman" else m.group(1)) + m.group(2) + " ", text
+        )
+    if "_" in text:
+        text = _SUBSCRIPT.sub(r"\1\2", text)
+    has_digit = bool(_DIGIT.search(text))
+    if has_digit:
+        text = _SIGN.sub(r"\1\2 ", text)
+    if _NUMERAL.search(text):
+        text = _ION.sub(lambda m: "".join(g for g in m.groups() if g) + " ", text)
+    if has_digit:
+        text = _DESIGNATION.sub(
+            lambda m: m.group(1).replace("messier", "m").replace("-", "") + m.group(2), text
+        )
+        text = _TRANSIENT.sub(r"at\1", text)
+        text = _WAVELENGTH.sub(r"\1\2", text)
+    return text
 
 
 def tokens(text: str) -> list[str]:

@@ -289,22 +289,29 @@ def _is_proper(word: str, text: str) -> bool:
 
 def stands(name: str, whole: str) -> bool:
     """Whether a name stands in folded text: M 31 as M31 but not within M310; b and c as planet c."""
-    pattern, parts = _standing(name)
-    return all(part in whole for part in parts) and bool(parts) and bool(pattern.search(whole))
+    parts = _parts(name)
+    return (
+        bool(parts)
+        and all(part in whole for part in parts)
+        and bool(_standing(parts).search(whole))
+    )
 
 
 @lru_cache(maxsize=4096)
-def _standing(name: str) -> tuple[re.Pattern[str], tuple[str, ...]]:
-    """The pattern that finds a name in folded text, and the parts that must be there."""
-    parts = tuple(re.findall(r"[^\W\d_]+|\d+", folded(name)))
-    if not parts:
-        return re.compile("(?!)"), ()
+def _parts(name: str) -> tuple[str, ...]:
+    """The words and numbers of a name, which must be in folded text that holds it."""
+    return tuple(re.findall(r"[^\W\d_]+|\d+", folded(name)))
+
+
+@lru_cache(maxsize=4096)
+def _standing(parts: tuple[str, ...]) -> re.Pattern[str]:
+    """The pattern that finds a name of these parts in folded text."""
     after = r"(?!\d|\.\d)" if parts[-1].isdigit() else r"(?:s|es)?(?![^\W_])"
     between = r"[\s._+*^~=-]*"
     pattern = between.join(parts)
     if len(parts) > 1 and re.fullmatch("[b-h]", parts[-1]) and parts[-2].isdigit():
         pattern = between.join(parts[:-1]) + rf"\s?(?:[b-h],? (?:and )?)*{parts[-1]}"
-    return re.compile(r"(?<![^\W_])" + pattern + after), parts
+    return re.compile(r"(?<![^\W_])" + pattern + after)
 
 
 def _abbreviates(word: str, whole: Sequence[str]) -> bool:

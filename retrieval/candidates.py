@@ -11,7 +11,6 @@ from indexer.store import Index
 
 CANDIDATES = 1000  # papers that each leg brings to the fusion
 MOST_LISTED = 5000  # papers ranked when a question is all conditions and no words
-SAMPLE_ROWS = 1000  # papers whose cosines say how near the query is to papers at large
 
 Floats = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
@@ -53,7 +52,10 @@ def candidates(
     if bm25 is not None:
         rows = np.union1d(rows, _best_rows(bm25, allowed))
     nothing = np.zeros(len(rows), dtype=np.float32)
-    cosine = nothing if vector is None else index.vectors[rows].astype(np.float32) @ vector
+    cosine = nothing
+    if vector is not None:
+        # Not `@`: BLAS would wake a thread for each core, which then spin and cost others' answers more than the product.
+        cosine = np.vecdot(index.vectors[rows].astype(np.float32), vector)
     return Candidates(
         rows=rows,
         dense=nothing if vector is None else _dense_score(index, vector, cosine),
@@ -83,8 +85,7 @@ def _dense_score(index: Index, vector: Floats, cosine: Floats) -> Floats:
 
     1 is the paper nearest in meaning, 0 a paper no nearer than papers at large.
     """
-    sample = index.vectors[:: max(1, len(index.vectors) // SAMPLE_ROWS)].astype(np.float32)
-    mean = float((sample @ vector).mean())
+    mean = float(index.centre @ vector)
     best = float(cosine.max(initial=mean))
     score: Floats = np.clip((cosine - mean) / max(best - mean, 1e-6), 0.0, 1.0)
     return score

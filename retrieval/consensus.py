@@ -268,7 +268,7 @@ def _one_voice(voice: set[Stand]) -> Stand:
 
 def one_team(first: Paper, second: Paper) -> bool:
     """Whether two papers share so many authors that they are of one team."""
-    a, b = ({family_name(x).casefold() for x in paper.authors} for paper in (first, second))
+    a, b = first.families, second.families
     if not a or not b:
         return False
     shared = len(a & b) / min(len(a), len(b))

@@ -85,7 +85,7 @@ def _vectors(
 
 def _alike(first: Hit, second: Hit, cosine: float) -> bool:
     """Whether two papers are one for a reader: almost the same words, or a correction of the other."""
-    if _bare_title(first.paper) == _bare_title(second.paper) and _corrects(first.paper, second.paper):  # fmt: skip
+    if _corrects(first.paper, second.paper) and _bare_title(first.paper) == _bare_title(second.paper):  # fmt: skip
         return True
     if cosine < ALIKE_COSINE:
         return False

@@ -57,6 +57,7 @@ class _Candidate:
     paper: int  # 1-based number in the answer
     place: int  # of the sentence in its abstract, then in its full text
     text: str
+    words: frozenset[str]  # its tokens
 
 
 def extract(
@@ -116,9 +117,11 @@ def _gather(question: str, hits: Sequence[Hit]) -> list[_Candidate]:
     """The sentences of the papers, in rank order, as many as may be encoded; of full texts the best."""
     found: list[_Candidate] = []
     for n, hit in enumerate(hits, 1):
+        if len(found) >= MOST_CANDIDATES:
+            break
         for place, text in enumerate(split_sentences(hit.paper.plain_abstract)):
             if MIN_WORDS <= len(text.split()) <= MAX_WORDS:
-                found.append(_Candidate(n, place, text))
+                found.append(_Candidate(n, place, text, frozenset(tokens(text))))
     found = _best_by_words(question, found[:MOST_CANDIDATES], hits)
     for n, hit in enumerate(hits, 1):
         found += _of_full_text(question, n, hit)
@@ -147,8 +150,11 @@ def _of_full_text(question: str, n: int, hit: Hit) -> list[_Candidate]:
     ]
     if not texts:
         return []
-    best = np.argsort(-shared_words(question, texts), kind="stable")[:MOST_OF_FULL_TEXT]
-    return [_Candidate(n, FULL_TEXT_PLACE + int(i), texts[int(i)]) for i in sorted(best)]
+    words = [frozenset(tokens(text)) for text in texts]
+    best = np.argsort(-shared_words(question, words), kind="stable")[:MOST_OF_FULL_TEXT]
+    return [
+        _Candidate(n, FULL_TEXT_PLACE + int(i), texts[int(i)], words[int(i)]) for i in sorted(best)
+    ]
 
 
 def _relevance(
@@ -158,7 +164,7 @@ def _relevance(
     hits: Sequence[Hit],
 ) -> npt.NDArray[np.float64]:
     """How well each candidate answers; weights sum to 1 before bonus and malus."""
-    cosine: npt.NDArray[np.float64] = (vectors[1:] @ vectors[0]).astype(np.float64)
+    cosine: npt.NDArray[np.float64] = np.vecdot(vectors[1:], vectors[0]).astype(np.float64)
     return WEIGHTS["meaning"] * cosine + _without_meaning(question, candidates, hits)
 
 
@@ -166,7 +172,7 @@ def _without_meaning(
     question: str, candidates: Sequence[_Candidate], hits: Sequence[Hit]
 ) -> npt.NDArray[np.float64]:
     """What words, papers, bonus and malus add to each candidate's relevance."""
-    words = shared_words(question, [candidate.text for candidate in candidates])
+    words = shared_words(question, [candidate.words for candidate in candidates])
     top = max(hit.score for hit in hits) or 1.0
     score = np.empty(len(candidates))
     for i, candidate in enumerate(candidates):
@@ -180,10 +186,10 @@ def _without_meaning(
     return score
 
 
-def shared_words(question: str, texts: Sequence[str]) -> npt.NDArray[np.float64]:
-    """The share of the question's words in each text, rare words counting more, in [0, 1]."""
+def shared_words(question: str, texts: Sequence[frozenset[str]]) -> npt.NDArray[np.float64]:
+    """The share of the question's words in each text's tokens, rare words counting more, in [0, 1]."""
     asked = set(tokens(question))
-    held = [asked & set(tokens(text)) for text in texts]
+    held = [asked & words for words in texts]
     frequency = {word: sum(word in words for words in held) for word in asked}
     weight = {word: np.log(1 + len(texts) / n) for word, n in frequency.items() if n}
     total = sum(weight.values()) or 1.0

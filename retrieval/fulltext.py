@@ -171,7 +171,7 @@ def _chosen(question: str, text: FullText, encoder: Encoder, room: int) -> _Chos
     """The best passages by meaning and words, in the order of the text, neighbours joined."""
     if not text.passages:
         return _Chosen((), Nearness(0.0, 0.0), 0.0)
-    words = shared_words(question, [passage.text for passage in text.passages])
+    words = shared_words(question, [frozenset(tokens(p.text)) for p in text.passages])
     looked_at = np.argsort(-words, kind="stable")[:MOST_ENCODED]
     meaning = _vectors(text, looked_at, encoder) @ encoder.encode([question])[0]
     worth = MEANING_WEIGHT * meaning + (1 - MEANING_WEIGHT) * words[looked_at]

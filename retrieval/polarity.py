@@ -34,6 +34,7 @@ _NEGATORS = re.compile(
     r"|implausible|devoid of|free of|depart(?:s|ed)?|deviat(?:e|es|ed)|stop(?:s|ped)?|ceas(?:e|es|ed)|undetected)\b|n['’]t\b",
     re.IGNORECASE,
 )
+_PLAIN_NUMBER = re.compile(r"\d+(?:\.\d+)?$")
 _PREFIXES = ("un", "in", "im", "ir", "dis", "mis", "non")
 # "more massive" is more of nothing, and "at most", "the Hubble tension", "most of" name no end.
 _NO_END = re.compile(
@@ -109,8 +110,14 @@ def _scale_of(word: str) -> tuple[int, int]:
     _, ends = _opposites()
     if word in ends:
         return ends[word]
-    open_ended = (w for w in ends if "*" in w and re.fullmatch(_pattern_of(w), word))
-    return ends[max(open_ended, key=len)]
+    return ends[max((w for w, pattern in _open_ended() if pattern.fullmatch(word)), key=len)]
+
+
+@cache
+def _open_ended() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """The words of data/opposites.csv that go on, `faint*`, each with its pattern."""
+    _, ends = _opposites()
+    return tuple((word, re.compile(_pattern_of(word))) for word in ends if "*" in word)
 
 
 def _pattern_of(word: str) -> str:
@@ -126,14 +133,22 @@ class Clause:
     @cached_property
     def words(self) -> frozenset[str]:
         """Its content words, stemmed, without numbers and units."""
-        return frozenset(
-            w for w in self.terms if not re.match(r"\d+(?:\.\d+)?$", w) and not is_unit(w)
-        )
+        return frozenset(w for w in self.terms if not _PLAIN_NUMBER.match(w) and not is_unit(w))
 
     @cached_property
     def terms(self) -> frozenset[str]:
         """Its content words, stemmed, and its numbers."""
         return frozenset(tokens(self.text))
+
+    @cached_property
+    def prefixed(self) -> tuple[tuple[str, str], ...]:
+        """Its words that may begin with un-, in-, dis- and the like, each with what is left without."""
+        return tuple(
+            (word, word.removeprefix(prefix))
+            for word in re.findall(r"[a-z]{5,}", self.text.casefold())
+            for prefix in _PREFIXES
+            if word.startswith(prefix)
+        )
 
     @cached_property
     def negations(self) -> int:
@@ -249,11 +264,8 @@ def _prefixed(first: Clause, second: Clause) -> frozenset[str]:
     return frozenset(
         word
         for a, b in ((first, second), (second, first))
-        for word in re.findall(r"[a-z]{5,}", a.text.casefold())
-        for prefix in _PREFIXES
-        if word.startswith(prefix)
-        and _stems(word[len(prefix) :]) & b.words
-        and not _stems(word) & b.words
+        for word, rest in a.prefixed
+        if _stems(rest) & b.words and not _stems(word) & b.words
     )
 
 

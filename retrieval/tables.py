@@ -14,6 +14,10 @@ from indexer.clean import plain_text
 from indexer.errors import SourceError
 from indexer.tokens import fold, join_notations
 
+_NAME_WORD = re.compile(r"[^\s,;:?!()\"/]+")
+_ENDING = re.compile(r"(?:['’]s|[.'’])$")
+_LETTERS = re.compile(r"[^\W_]+")
+
 BEGINNING = 6  # letters of a word by which it may begin a name
 
 
@@ -78,7 +82,7 @@ class NameTable:
         With `case_matters` a one-word name must be written with a capital or a digit: `fast` is not
         FAST and `swift` not Swift.
         """
-        words = [(m.start(), m.end()) for m in re.finditer(r"[^\s,;:?!()\"/]+", text)]
+        words = [(m.start(), m.end()) for m in _NAME_WORD.finditer(text)]
         i = 0
         while i < len(words):
             before_number = i + 1 < len(words) and text[words[i + 1][0]].isdigit()  # Messier 87
@@ -89,12 +93,13 @@ class NameTable:
                 continue
             for n in range(min(reach + 1, len(words) - i), 0, -1):
                 start, end = words[i][0], words[i + n - 1][1]
-                piece = re.sub(r"(?:['’]s|[.'’])$", "", text[start:end])
+                piece = _ENDING.sub("", text[start:end])
                 entry = self._by_form.get(written_form(piece))
-                following = text[end:].split(maxsplit=1)[:1]
-                if entry and {w.strip(".,;:?!()").lower() for w in following} & entry.not_before:
+                if entry is None:
+                    continue
+                if entry.not_before and _next_word(text, end) in entry.not_before:
                     break
-                if entry and not (case_matters and n == 1 and not _stands_out(piece, entry)):
+                if not (case_matters and n == 1 and not _stands_out(piece, entry)):
                     yield Mention(entry, start, start + len(piece), piece)
                     i += n - 1
                     break
@@ -115,6 +120,11 @@ class NameTable:
         return self._by_form.get(written_form(name))
 
 
+def _next_word(text: str, end: int) -> str:
+    """The word after a name, without case and punctuation."""
+    return "".join(text[end:].split(maxsplit=1)[:1]).strip(".,;:?!()").lower()
+
+
 def _stands_out(piece: str, entry: Named) -> bool:
     """Whether a one-word name is written as a name: as in the table, or all in capitals there."""
     if any(piece == name for name in entry.names) or any(c.isdigit() for c in piece):
@@ -129,7 +139,7 @@ def _stands_out(piece: str, entry: Named) -> bool:
 @lru_cache(maxsize=20_000)
 def written_form(name: str) -> str:
     """A name with notations, case, hyphens and spaces folded: `NGC 224`, `ngc-224` -> `ngc224`."""
-    return " ".join(re.findall(r"[^\W_]+", join_notations(fold(plain_text(name)))))
+    return " ".join(_LETTERS.findall(join_notations(fold(plain_text(name)))))
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import faiss
@@ -50,6 +51,20 @@ def test_recall_without_filters(index: DenseIndex, vectors: np.ndarray) -> None:
         assert (np.diff(cosines) <= 1e-6).all()
         shares.append(len(set(rows.tolist()) & brute(vectors, question, 100, everything)) / 100)
     assert np.mean(shares) >= 0.98
+
+
+def test_a_search_costs_no_other_thread_time_and_leaves_their_number(
+    index: DenseIndex, vectors: np.ndarray
+) -> None:
+    number = faiss.omp_get_max_threads()
+    question = vectors[0].astype(np.float32)
+    time.sleep(0.2)  # threads of what went before stop spinning
+    whole, own = time.process_time(), time.thread_time()
+    for _ in range(100):
+        index.search(question, 10)
+    own = time.thread_time() - own
+    assert time.process_time() - whole < 1.5 * own + 0.01
+    assert faiss.omp_get_max_threads() == number
 
 
 @pytest.mark.parametrize("share", [0.5, 0.05, 0.002])
