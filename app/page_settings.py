@@ -221,7 +221,7 @@ def _how_to_search(settings: SearchSettings, of: Host) -> SearchSettings:
 def _rerank(of: Host, mode: str) -> bool | None:
     if of.reranker == "none" or (of.reranker is None and mode != "hybrid"):
         return None
-    reread = toggle("rerank", "Read the first papers again", help="The first 50 papers are read word by word, and those that answer the question best come first.")  # fmt: skip
+    reread = toggle("rerank", "Read the first papers again", help="The first 30 papers are read word by word, and those that answer the question best come first.")  # fmt: skip
     return None if reread else False
 
 

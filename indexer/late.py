@@ -43,6 +43,7 @@ class LateInteraction:
     """
 
     def __init__(self, folder: Path, *, sha256: str) -> None:
+        from threadpoolctl import ThreadpoolController
         from tokenizers import Tokenizer
 
         check_weights(folder / TABLE, sha256)
@@ -56,6 +57,7 @@ class LateInteraction:
         self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
         self._tokenizer.enable_truncation(MOST_PIECES)
         self._tokenizer.no_padding()
+        self._products = ThreadpoolController()
         self._pieces = lru_cache(KEPT_TEXTS)(self._read)
 
     def scores(self, question: str, texts: Sequence[str]) -> Floats:
@@ -69,10 +71,12 @@ class LateInteraction:
         table = self._table
         flat = np.concatenate(pieces)
         starts = np.cumsum(lengths) - lengths
-        near = (
-            self._vectors(asked, np.zeros(1, np.int64), table.neighbours[:2])
-            @ self._vectors(flat, starts[lengths > 0], table.neighbours[2:]).T
-        )
+        of_question = self._vectors(asked, np.zeros(1, np.int64), table.neighbours[:2])
+        of_papers = self._vectors(flat, starts[lengths > 0], table.neighbours[2:])
+        with self._products.limit(
+            limits=1, user_api="blas"
+        ):  # woken threads spin: dearer than the product
+            near = of_question @ of_papers.T
         nearest = np.maximum.reduceat(near + table.given[flat], starts[lengths > 0], axis=1)
         weight = table.asked[asked]
         found[lengths > 0] = (weight / weight.sum()) @ nearest

@@ -123,6 +123,7 @@ OWNERS = {
     },
     "openTSNE": {"indexer/layout.py"},
     "sklearn": {"indexer/clusters.py", "eval/landscape.py"},
+    "threadpoolctl": {"indexer/late.py"},
 }
 IMPORT_NAMES = {
     "PyStemmer": "Stemmer",
