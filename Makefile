@@ -12,7 +12,7 @@ FROM   ?= starter
 OUT    ?= my-index
 PORT   ?= 8501
 
-.PHONY: help run test lint bench scale train index serve clean
+.PHONY: help run test lint screenshots bench scale train index serve clean
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/	/'
@@ -48,6 +48,10 @@ lint: $(VENV)/dev.stamp  ## ruff (lint, format) and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+screenshots: $(VENV)/dev.stamp  ## make the pictures of docs/tour.md anew
+	@./.ci/chromium
+	@$(BIN)/python -m tests.tour
 
 bench: $(VENV)/dev.stamp  ## measure speed and memory: INDEX=my-index CORPUS=papers.jsonl.gz
 	@$(BIN)/python -m eval.bench $(if $(INDEX),--index $(INDEX)) $(if $(CORPUS),--corpus $(CORPUS))

@@ -130,7 +130,8 @@ def _name(sentences: Sequence[Sentence]) -> str:
 
 
 def _sentence(sentence: Sentence, hits: Sequence[Hit], name: str) -> str:
-    chips = "".join(_chip(n, hits, name) for n in sentence.citations)
+    first, *further = [_chip(n, hits, name) for n in sentence.citations] or [""]
+    chips = f'<span class="wf-tied">{first}</span>{"".join(further)}' if first else ""
     if sentence.supported:
         return f'<span class="wf-s">{escape(sentence.text)}{chips}</span>'
     why = escape("Not supported: " + "; ".join(sentence.problems) + ".")

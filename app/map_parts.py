@@ -111,7 +111,18 @@ def _list(index: Index, landscape: Landscape, rows: Rows) -> None:
     first = rows[np.lexsort((rows, -index.year[rows].astype(int), -cited))[:LISTED]]
     table = pd.DataFrame(set_rows(index, first))
     table["subject"] = [named(path[-1]) if (path := landscape.path(int(r))) else "" for r in first]
-    st.dataframe(table, hide_index=True)
+    st.dataframe(
+        table,
+        hide_index=True,
+        column_order=("title", "first_author", "year", "citation_count", "subject", "bibcode", "arxiv_id"),
+        column_config={
+            "title": st.column_config.TextColumn("title", width="large"),
+            "first_author": "first author",
+            "year": st.column_config.NumberColumn("year", format="%d"),
+            "citation_count": "citations",
+            "arxiv_id": "arXiv id",
+        },
+    )  # fmt: skip
     if len(rows) > LISTED:
         st.caption(f"The {LISTED} most cited of {len(rows):,}; the files have all.")
 

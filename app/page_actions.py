@@ -35,7 +35,7 @@ export default function ({ data, parentElement }) {
 _LOOK = """
 .wf-copy-row { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; font-family: var(--st-font, sans-serif); font-size: .9rem; }
 .wf-copy { display: flex; flex-wrap: wrap; gap: .5rem; }
-.wf-copy button { font: inherit; color: var(--st-text-color); background: transparent; cursor: pointer; padding: .4rem .8rem; border-radius: .5rem;
+.wf-copy button { font: inherit; color: var(--st-text-color); background: transparent; cursor: pointer; min-height: 2.5rem; padding: .4rem .8rem; border-radius: .5rem;
   border: 1px solid color-mix(in srgb, var(--st-text-color) 25%, transparent); }
 .wf-copy button:hover { border-color: var(--st-primary-color); }
 .wf-copy button:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 1px; }

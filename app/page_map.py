@@ -30,7 +30,6 @@ def draw(index: Index, *, llm: LLM | None = None, impact_page: Any = None) -> No
 
     `llm` writes answers from a set, without it they are quoted; `impact_page` (an st.Page) shows a set's impact.
     """
-    st.html("<style>.block-container { max-width: 84rem; }</style>")
     try:
         if index.landscape is None:
             _offer(index)
@@ -69,8 +68,10 @@ def _whole(index: Index, landscape: Landscape, llm: LLM | None, impact_page: Any
     if lost:
         facts.append(f"{lost:,} have no place and are left out")
     st.caption(page_parts.literal("; ".join(facts) + ". Drag to move, scroll to zoom, Lasso or Box to take a set."))  # fmt: skip
+    above = st.container()
     library = _library(index)
-    _drawn(index, landscape, library, llm, impact_page)
+    with above:
+        _drawn(index, landscape, library, llm, impact_page)
     map_parts.growth_table(index, landscape)
     map_parts.gaps_list(index, landscape)
     map_parts.clusters_table(index, landscape)

@@ -71,7 +71,7 @@ def _results(index: Index, words: str, settings: SearchSettings) -> None:
         st.info(page_parts.literal(result.coverage.reason))
     st.html(f'<p class="wf-kind" role="status">{page_parts.escape(_found(result))}</p>')
     if result.hits:
-        with st.container(horizontal=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
             st.button("Answer from these papers", icon=":material/chat:", on_click=_ask, args=(words,))  # fmt: skip
             library_parts.search_files(result)
             page_actions.copy_link(query)

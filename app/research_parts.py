@@ -23,7 +23,7 @@ LINES_SHOWN, LINE_CHARACTERS = 6, 180
 
 _STYLE = """
 <style>
-.wf-question { font: 1.2rem/1.4 Georgia, 'Times New Roman', serif; margin: .2rem 0 .6rem; overflow-wrap: anywhere; }
+.wf-question { font: 1.2rem/1.4 var(--wf-serif); margin: .2rem 0 .6rem; overflow-wrap: anywhere; }
 .wf-strand { display: flex; gap: .7rem; margin: .45rem 0; line-height: 1.35; }
 .wf-strand .n { flex: none; width: 1.5rem; height: 1.5rem; border-radius: 50%; text-align: center; font-size: .85rem; line-height: 1.5rem;
   background: color-mix(in srgb, currentColor 13%, transparent); font-variant-numeric: tabular-nums; }

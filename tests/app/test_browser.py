@@ -51,6 +51,8 @@ def test_the_map_is_drawn_and_a_lasso_takes_papers_to_the_page_on_impact(tmp_pat
         stage = opened.locator(".wf-map-stage")
         stage.scroll_into_view_if_needed()
         box = stage.bounding_box()
+        assert box["width"] > 1000, "the map has the window's width"
+        assert box["y"] + box["height"] <= 1000, "and is seen whole"
         at = opened.evaluate("(m => m.at(m.x[0], m.y[0]))(window.wayfinderMap)")
         opened.mouse.move(box["x"] + at[0], box["y"] + at[1])
         opened.wait_for_selector(".wf-map-card:not([hidden])")

@@ -22,6 +22,10 @@ pytestmark = [
     ),
 ]
 JETS = "How do jets suppress star formation?"
+LINES_BEGUN_BY_CHIPS = """() => [...document.querySelectorAll('.wf-answer .wf-s')].filter((sentence) => {
+  const chip = sentence.querySelector('.wf-cite').getBoundingClientRect();
+  return chip.left < sentence.closest('p').getBoundingClientRect().left + 12;
+}).length"""
 PHONE = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}
 
 
@@ -93,6 +97,22 @@ def test_a_citation_opens_its_evidence_beside_the_text_by_keyboard_alone(address
         "id => { const r = document.getElementById(id)?.getBoundingClientRect(); return r && r.top >= 0 && r.top < innerHeight }",
         arg=target[1:],
     )
+
+
+def test_no_line_begins_with_a_citation_and_the_evidence_keeps_its_words_whole(address: str, page) -> None:  # fmt: skip
+    page.goto(f"{address}/?q=How+do+jets+suppress+star+formation%3F")
+    page.wait_for_selector(".wf-paper")
+    n_chips = page.locator("button.wf-cite").count()
+    assert n_chips
+    for width in range(420, 820, 20):  # at some width any sentence ends just where its line does
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate(LINES_BEGUN_BY_CHIPS) == 0, width
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.locator("button.wf-cite").first.click()
+    page.wait_for_selector(".wf-evidence:popover-open")
+    close = page.locator(".wf-evidence:popover-open .wf-of button")
+    assert close.bounding_box()["height"] < 32, "one line"
+    assert in_view(page, ".wf-evidence:popover-open")
 
 
 def test_a_filter_narrows_and_a_link_restores_it_on_another_machine(address: str, page) -> None:

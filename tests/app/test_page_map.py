@@ -135,3 +135,22 @@ def test_one_paper_has_a_page(tmp_path: Path) -> None:
     header, columns, _ = unpacked(pack(open_index(tmp_path / "one")))
     assert header["n"] == 1 and len(columns["x"]) == 1
     assert not run_page(tmp_path / "one").exception
+
+
+def test_the_list_of_a_set_begins_with_titles(topics: Index) -> None:
+    def page(directory: str) -> None:
+        from pathlib import Path
+
+        import numpy as np
+
+        from app import map_parts
+        from indexer.store import open_index
+        from retrieval.landscape import opened_landscape
+
+        index = open_index(Path(directory))
+        map_parts.paper_set(index, opened_landscape(index), np.arange(3), llm=None)
+
+    test = AppTest.from_function(page, args=(str(topics.path),), default_timeout=60).run()
+    shown = test.dataframe[0]
+    assert list(shown.proto.column_order)[:3] == ["title", "first_author", "year"]
+    assert set(shown.proto.column_order) == set(shown.value.columns)
