@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from indexer.records import Paper
 
 ROWS_A_BATCH = 4096
+KEPT_PAPERS = 4096  # some 50 MB
 
 _STRINGS = ("title", "abstract", "bibcode", "arxiv_id", "doi", "date", "journal", "doctype")
 _LISTS = (
@@ -68,10 +69,11 @@ class PaperWriter(RowWriter):
 
 
 class PaperTable(Sequence[Paper]):
-    """The papers of an index: a sequence that reads one paper at a time from the memory map."""
+    """The papers of an index: a sequence that reads one paper at a time from the memory map, and keeps the last asked for."""
 
     def __init__(self, path: Path) -> None:
         self._batches = open_batches(path)
+        self._kept = lru_cache(KEPT_PAPERS)(self._read)  # with their plain text, once it was made
         self._n_rows = sum(batch.num_rows for batch in self._batches)
 
     def __len__(self) -> int:
@@ -86,6 +88,9 @@ class PaperTable(Sequence[Paper]):
             return [self[i] for i in range(*row.indices(len(self)))]
         if not 0 <= row < len(self):
             raise IndexError(row)
+        return self._kept(int(row))
+
+    def _read(self, row: int) -> Paper:
         return _paper(
             self._batches[row // ROWS_A_BATCH].slice(row % ROWS_A_BATCH, 1).to_pylist()[0]
         )
