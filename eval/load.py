@@ -17,7 +17,7 @@ import numpy as np
 import psutil
 
 from eval.serving import cpu_seconds, private_bytes, resident_bytes
-from eval.visitor import Visitor, plain
+from eval.visitor import Visitor, on_page
 from indexer.errors import QueryError, RemoteError
 from indexer.store import Index
 from retrieval import ask
@@ -227,18 +227,18 @@ def _load(index: Index, record: _Record, visitors: int, took: float, cpu: float)
 def _alone(index: Index, question: str) -> tuple[str, ...]:
     """The sentences of the answer to a question that is asked alone, as a page shows them."""
     answer = ask(index, question, offline=True)
-    return () if answer.refused else tuple(plain(sentence.text) for sentence in answer.sentences)
+    return () if answer.refused else tuple(on_page(sentence.text) for sentence in answer.sentences)
 
 
 def mixed(seen: Sequence[Sent]) -> int:
     """How many visits were sent words that only others asked; a page's own examples are no one's."""
-    everyones = {plain(words) for one in seen for words in one.asked}
+    everyones = {on_page(words) for one in seen for words in one.asked}
     return sum(any(words in one.in_all for words in everyones - _known_to(one, everyones)) for one in seen)  # fmt: skip
 
 
 def _known_to(visit: Sent, questions: set[str]) -> set[str]:
     """The questions that a visit may be sent: its own, those within them, and those on every first page."""
-    own = "\n".join([*map(plain, visit.asked), visit.at_first])
+    own = "\n".join([*map(on_page, visit.asked), visit.at_first])
     return {words for words in questions if words in own}
 
 

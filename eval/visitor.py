@@ -163,9 +163,14 @@ def strings(message: Any) -> Iterator[str]:
                 yield from strings(item)
 
 
-def plain(text: str) -> str:
-    """A text without its markup, in single spaces."""
-    return " ".join(html.unescape(_TAG.sub(" ", text)).split())
+def plain(markup: str) -> str:
+    """The text of a page's markup, in single spaces."""
+    return " ".join(html.unescape(_TAG.sub(" ", markup)).split())
+
+
+def on_page(text: str) -> str:
+    """What `plain` reads where a page shows `text`: a sign like that of `z < 5` is no markup there."""
+    return plain(html.escape(text))
 
 
 def _web_socket_error() -> type[Exception]:

@@ -24,7 +24,7 @@ from eval import serving
 from eval.cli import app
 from eval.load import Asked, Memory, Sent, growth, mixed, table
 from eval.serving import web_app
-from eval.visitor import Visitor, plain
+from eval.visitor import Visitor, on_page, plain
 from indexer.store import open_index
 
 T = TypeVar("T")
@@ -140,3 +140,9 @@ def test_growth_is_the_slope_after_warming_up() -> None:
     steady = [Memory(s, 900, 200 + s / 3600 * 12) for s in range(100, 401, 10)]
     assert growth([*warming, *steady]) == pytest.approx(12)
     assert growth(warming[:4]) is None
+
+
+def test_signs_in_a_text_are_no_markup() -> None:
+    said = "We identify sources at 0.08<z<4.7 & 12 at z>5  with <b>."
+    assert on_page(said) == "We identify sources at 0.08<z<4.7 & 12 at z>5 with <b>."
+    assert plain("<p>at 0.08&lt;z <b>and</b></p>") == "at 0.08<z and"
