@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from indexer.encoder import ASTRO_ID, MINILM_ID
+from indexer.encoder import ASTRO_ID, MINILM_ID, ships_no_more
 from indexer.merge import shared_keys
 from indexer.origins import Origin
 from indexer.records import IngestReport
@@ -93,9 +93,9 @@ def status_page(status: dict[str, Any]) -> str:
             for one in status["earlier"]
         ),
     ]
-    if status["encoder"] == MINILM_ID:
+    if status["encoder"] == MINILM_ID or ships_no_more(status["encoder"]):
         lines.append(
-            f"  better    encoder {ASTRO_ID}, tuned on astronomers' questions: "
+            f"  {'better' if status['encoder'] == MINILM_ID else 'needs':<9} encoder {ASTRO_ID}, tuned on astronomers' questions: "
             f"`wayfinder index reencode {status['index']}` changes to it, no source is read again"
         )
     if not status["facilities_known"]:

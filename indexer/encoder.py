@@ -31,6 +31,7 @@ from indexer.onnx_model import GRAPH, TOKENIZER, OnnxModel, check_weights, file_
 Vectors = npt.NDArray[np.float32]
 
 ASTRO = "astro"
+ASTRO_FAMILY = "wayfinder-astro-"
 ASTRO_ID = "wayfinder-astro-2"
 ASTRO_GRAPH_SHA256 = "ca2a3773e6550f5d2c6a15124b8635e07853afe5a2bfc8b0e4b9b44015848160"
 ASTRO_DIRECTIONS_SHA256 = "601d79fcb3d0bfb12832a9f4a3c553dc3bd27497c2f019dbc8a6540fbcf8645c"
@@ -89,14 +90,24 @@ def load_encoder_of(encoder_id: str) -> Encoder:
     """Return the encoder that a manifest names.
 
     Raises:
-        IndexIncompatible: the encoder that answers to that name has another id.
+        IndexIncompatible: the encoder that answers to that name has another id, or ships no more.
     """
+    if ships_no_more(encoder_id):
+        raise IndexIncompatible(
+            f"The index was made with encoder {encoder_id!r}, which this version of Wayfinder has no more: "
+            "`wayfinder index reencode` changes it to the one that ships, and reads no source again."
+        )
     encoder = load_encoder(encoder_id.removeprefix("sentence-transformers:"))
     if encoder.id != encoder_id:
         raise IndexIncompatible(
             f"The index was made with encoder {encoder_id!r}; here that name gives {encoder.id!r}."
         )
     return encoder
+
+
+def ships_no_more(encoder_id: str) -> bool:
+    """Whether a manifest names an encoder that an earlier version of Wayfinder came with."""
+    return encoder_id.startswith(ASTRO_FAMILY) and encoder_id not in (ASTRO_ID, FAST_ID)
 
 
 def cuda_present() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -136,6 +137,21 @@ def test_similar_and_status(small_index_dir: Path) -> None:
     page = wayfinder("index", "status", str(small_index_dir)).stdout
     assert "12, 1871 to 2025" in page
     assert "12 read = 12 indexed + 0 merged + 0 skipped" in page
+
+
+def test_an_index_of_an_earlier_encoder_is_taken_along(
+    small_index_dir: Path, tmp_path: Path
+) -> None:
+    index = tmp_path / "index"
+    shutil.copytree(small_index_dir, index, symlinks=True)
+    path = index / "manifest.json"
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps({**manifest, "encoder": "wayfinder-astro-1"}))
+    said = wayfinder("search", "jets", "--index", str(index)).stderr
+    assert "wayfinder-astro-1" in said and "wayfinder index reencode" in said
+    assert f"needs     encoder {ASTRO_ID}" in wayfinder("index", "status", str(index)).stdout
+    wayfinder("index", "reencode", str(index))
+    assert rows(wayfinder("search", "jets", "--index", str(index), "--json"))
 
 
 def test_similar_reads_a_draft_from_a_file_or_standard_input(

@@ -137,6 +137,12 @@ def test_a_newer_schema_and_another_encoder_are_refused(index_dir: Path) -> None
     (index_dir / "manifest.json").write_text(json.dumps({**manifest, "weights_sha256": "f" * 64}))
     with pytest.raises(IndexIncompatible, match=f"{ASTRO_ID}.*ffffffffffff.*{ASTRO_SHA256[:12]}"):
         open_index(index_dir).encoder
+    (index_dir / "manifest.json").write_text(
+        json.dumps({**manifest, "encoder": "wayfinder-astro-1"})
+    )
+    with pytest.raises(IndexIncompatible, match="wayfinder-astro-1.*wayfinder index reencode"):
+        open_index(index_dir).encoder
+    (index_dir / "manifest.json").write_text(json.dumps(manifest))
     other = replace(read_manifest(index_dir), encoder="other", dimension=8)
     with pytest.raises(IndexIncompatible, match=f"'other'.*'{ASTRO_ID}'"):
         check_encoder(other, load_encoder("astro"))
