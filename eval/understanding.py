@@ -167,7 +167,8 @@ def calibrate(
 ) -> tuple[float, float, float]:
     """Fit the logistic of retrieval/coverage.py on questions; return its weights and its constant.
 
-    Both sides count alike, however many questions each has; the weights are kept small by L2.
+    Both sides count alike, however many questions each has; the weights are kept small by L2, and none is below 0: a
+    question that is nearer is never covered less.
     """
     from scipy.optimize import minimize
 
@@ -186,7 +187,8 @@ def calibrate(
         missed = share * np.logaddexp(0.0, np.where(wanted > 0, -z, z))
         return float(missed.sum() + 1e-4 * (weights[:2] ** 2).sum())
 
-    of_meaning, of_words, constant = minimize(loss, np.zeros(3)).x
+    bounds = [(0.0, None), (0.0, None), (None, None)]
+    of_meaning, of_words, constant = minimize(loss, np.zeros(3), bounds=bounds).x
     return float(of_meaning), float(of_words), float(constant)
 
 

@@ -94,7 +94,8 @@ def test_a_measurement_that_is_ended_leaves_no_server(
 ) -> None:
     file = tmp_path / "questions.jsonl"
     file.write_text(json.dumps({"query_id": "1", "question": QUESTIONS[0], "arxiv_id": "2402.00002"}))  # fmt: skip
-    command = [str(Path(sys.executable).with_name("wayfinder")), "eval", "load", "--questions", str(file),
+    # A shell that began the tests in its background has them ignore SIGINT.
+    command = ["env", "--default-signal=INT", str(Path(sys.executable).with_name("wayfinder")), "eval", "load", "--questions", str(file),
                "--index", str(small_index_dir), "--visitors", "1", "--minutes", "20"]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as ran:
         measuring = psutil.Process(ran.pid)

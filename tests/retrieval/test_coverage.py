@@ -34,18 +34,17 @@ def judged(meaning: float, words: float = 0.8, **changes: object) -> str | None:
     return result.level if result else None
 
 
-def test_the_level_rises_with_meaning_and_with_words() -> None:
-    of_meaning, of_words, constant = CALIBRATION[ENCODER]
+@pytest.mark.parametrize("encoder", sorted(CALIBRATION))
+def test_the_level_rises_with_meaning_and_never_falls_with_words(encoder: str) -> None:
+    of_meaning, of_words, constant = CALIBRATION[encoder]
     even = -(constant + 0.8 * of_words) / of_meaning
-    assert [judged(even + step) for step in (-0.3, -0.02, 0.01, 0.3)] == [
-        "not",
-        "thinly",
-        "well",
-        "well",
-    ]
-    assert [judged(even, words) for words in (0.0, 1.0)] == ["thinly", "well"]
+    levels = ("not", "thinly", "well", "well")
+    for step, level in zip((-0.3, -0.02, 0.01, 0.3), levels, strict=True):
+        assert judged(even + step, encoder=encoder) == level
+    few, many = (judged(even - 0.01, words, encoder=encoder) for words in (0.0, 1.0))
+    assert few != "well" and many == ("well" if of_words else "thinly")
     result = coverage(
-        Nearness(even + 0.01, 0.8), encoder=ENCODER, n_papers=5000, named={}, by_authors=False, last_year=2026, since=None
+        Nearness(even + 0.01, 0.8), encoder=encoder, n_papers=5000, named={}, by_authors=False, last_year=2026, since=None
     )  # fmt: skip
     assert result is not None
     assert result.probability == pytest.approx(1 / (1 + math.exp(-0.01 * of_meaning)))
