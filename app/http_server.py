@@ -17,6 +17,7 @@ class ImpatientHTTP(H11Protocol):
 
     _deadline: asyncio.TimerHandle | None = None
     _waits_for: object = None
+    _upgraded = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client is there: its first request must come in time."""
@@ -33,8 +34,16 @@ class ImpatientHTTP(H11Protocol):
         self._stop()
         super().connection_lost(exc)
 
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        """From here on another protocol has the connection, and this one's clock must not end it."""
+        self._upgraded = True
+        super().handle_websocket_upgrade(event)
+
     def _watch(self) -> None:
         """Have the clock run while something of the client is missing; each part has its own time."""
+        if self._upgraded:
+            self._stop()
+            return
         waits_for = self.conn.their_state
         if waits_for is self._waits_for and self._deadline is not None:
             return

@@ -12,7 +12,9 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+from websockets.sync.client import connect
 
 from app import http_server
 from app.http_server import ImpatientHTTP
@@ -22,12 +24,19 @@ async def length(request: Request) -> PlainTextResponse:
     return PlainTextResponse(f"{len(await request.body())} bytes")
 
 
+async def echo(page: WebSocket) -> None:
+    await page.accept()
+    async for text in page.iter_text():
+        await page.send_text(text)
+
+
 @pytest.fixture
 def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     monkeypatch.setattr(http_server, "HEAD_SECONDS", 1.0)
     monkeypatch.setattr(http_server, "BODY_SECONDS", 1.5)
     monkeypatch.setattr(http_server, "LEAST_BYTES_A_SECOND", 100)
-    app = Starlette(routes=[Route("/", length, methods=["GET", "POST"])])
+    routes = [Route("/", length, methods=["GET", "POST"]), WebSocketRoute("/page", echo)]
+    app = Starlette(routes=routes)
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(app, http=ImpatientHTTP, log_config=None))
@@ -79,3 +88,10 @@ def test_a_client_that_is_slow_within_reason_is_answered(port: int) -> None:
                 client.sendall(piece)
                 time.sleep(0.6)
             assert b"300 bytes" in client.recv(65_536), n
+
+
+def test_an_open_page_that_says_nothing_stays_open(port: int) -> None:
+    with connect(f"ws://127.0.0.1:{port}/page") as page:
+        time.sleep(4)  # longer than any head or body may take
+        page.send("still here")
+        assert page.recv(timeout=5) == "still here"
