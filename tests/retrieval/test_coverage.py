@@ -42,7 +42,7 @@ def test_the_level_rises_with_meaning_and_never_falls_with_words(encoder: str) -
     for step, level in zip((-0.3, -0.02, 0.01, 0.3), levels, strict=True):
         assert judged(even + step, encoder=encoder) == level
     few, many = (judged(even - 0.01, words, encoder=encoder) for words in (0.0, 1.0))
-    assert few != "well" and many == ("well" if of_words else "thinly")
+    assert (few, many) == (("not", "well") if of_words else ("thinly", "thinly"))
     result = coverage(
         Nearness(even + 0.01, 0.8), encoder=encoder, n_papers=5000, named={}, by_authors=False, last_year=2026, since=None
     )  # fmt: skip
