@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from itertools import islice
 from pathlib import Path
 
-from indexer import clean, config, tokens
+from indexer import clean, config, late, tokens
 from indexer.cartography import Earlier, continue_landscape, make_landscape, read_corpus
 from indexer.encoder import ASTRO, ASTRO_SHA256, FAST, FAST_SHA256, Encoder
 from indexer.errors import SourceError
@@ -32,6 +32,7 @@ from indexer.manifest import (
 from indexer.merge import Grouper, merged, only_enriches
 from indexer.origins import Origin
 from indexer.parts import add_part, replace_parts
+from indexer.piece_part import PieceBuilder
 from indexer.records import Harvest, IngestReport, Paper
 from indexer.snapshots import build_lock, building_folder, linked, storage_errors, swap_in
 from indexer.sources import read_source
@@ -221,8 +222,8 @@ def starter_index_dir(encoder_name: str) -> Path:
     stamp = text_key(config.STARTER_CORPUS.read_text(encoding="utf-8")).hex()[:12]
     weights = {ASTRO: ASTRO_SHA256, FAST: FAST_SHA256}.get(encoder_name, "")[:8]
     slug = "".join(c if c.isalnum() else "-" for c in f"{encoder_name} {weights}".strip())
-    detection = detection_version()[:8]
-    return config.cache_dir() / f"starter-{slug}-{stamp}-{SCHEMA_VERSION}-map{FORMAT}-{detection}"
+    others = f"map{FORMAT}-{detection_version()[:8]}-{late.SHA256[:8]}"
+    return config.cache_dir() / f"starter-{slug}-{stamp}-{SCHEMA_VERSION}-{others}"
 
 
 class _Build:
@@ -256,9 +257,12 @@ class _Build:
             with Spool(folder) as spool:
                 records = _Records(base, spool)
                 grouper = self._read(sources, records)
-                lexical = LexicalBuilder(base.lexical if base else None)
-                writer = SnapshotWriter(folder, lexical)
-                keys, lengths = self._write_papers(grouper, records, writer, lexical)
+                writer = SnapshotWriter(
+                    folder,
+                    LexicalBuilder(base.lexical if base else None),
+                    PieceBuilder(late.shipped(), base.pieces if base else None),
+                )
+                keys, lengths = self._write_papers(grouper, records, writer)
             self._count(records, writer.n_papers, sources)
             vectors = self._vectors(folder, base, keys, lengths)
             self.progress("writing", 0, None)
@@ -296,7 +300,7 @@ class _Build:
         return grouper
 
     def _write_papers(
-        self, grouper: Grouper, records: _Records, writer: SnapshotWriter, lexical: LexicalBuilder
+        self, grouper: Grouper, records: _Records, writer: SnapshotWriter
     ) -> tuple[list[bytes], list[int]]:
         """Merge each group, write the paper; return the key and the length of each text."""
         keys: list[bytes] = []
@@ -309,7 +313,7 @@ class _Build:
                 self.progress("merging", done, None)
             if same_text and len(group) == 1 and group[0] < records.n_base:
                 row = group[0]
-                lexical.take(row)
+                writer.take_words(row, lambda row=row: records[row].paper.text())
                 keys.append(records.base_key(row))
                 lengths.append(0)
                 self.unchanged[writer.n_papers] = row
@@ -321,7 +325,7 @@ class _Build:
                 continue
             paper = merged(members)
             text = paper.text()
-            lexical.add(text)
+            writer.add_words(text)
             keys.append(text_key(text))
             lengths.append(len(text))
             writer.add(paper, records.origins(group, members))

@@ -2,27 +2,29 @@
 
 Each piece of the question looks for the nearest piece of the paper; the score is the mean of the cosines found, weighted
 by how much each piece of the question matters (ColBERT: Khattab & Zaharia 2020, arXiv:2004.12832). A piece's vector is
-its row of the table with a share of its neighbours' rows, so that no network runs: fifty papers take milliseconds.
+its row of the table with a share of its neighbours' rows, so that no network runs: a hundred papers take milliseconds.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from indexer import config
 from indexer.encoder import TABLE
 from indexer.onnx_model import TOKENIZER, check_weights
 
 MOST_PIECES = 256  # of a text that are read
-KEPT_TEXTS = 16_384  # whose pieces are kept: some 20 MB
+SHA256 = "d58a36e1697b1b9522ac34aa9e72138f954755220c3e0a1bd3c3e23c82898542"  # of what ships
 
 Floats = npt.NDArray[np.float32]
-Ids = npt.NDArray[np.int32]
+Ids = npt.NDArray[np.integer]
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,17 @@ class LateTable:
     neighbours: Floats  # (4,): shares of the row before and after, in the question and in the paper
 
 
+@dataclass(frozen=True)
+class Pieces:
+    """The word pieces of texts, one text after the other: all that scoring them needs."""
+
+    ids: Ids  # (n_pieces,)
+    lengths: npt.NDArray[np.float16]  # (n_pieces,): of each piece's row with its neighbours'
+    counts: npt.NDArray[np.integer]  # (n_texts,): pieces of each text
+
+
 class LateInteraction:
-    """The table in `folder` with its tokenizer.
+    """The table in `folder` with its tokenizer; `version` changes with either.
 
     Raises:
         EncoderError: the files are missing or are not those of `sha256`.
@@ -54,43 +65,84 @@ class LateInteraction:
                 given=kept["given"],
                 neighbours=kept["neighbours"],
             )
-        self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+        text = (folder / TOKENIZER).read_bytes()
+        self.version = hashlib.sha256(f"{sha256} {MOST_PIECES} ".encode() + text).hexdigest()[:16]
+        self._tokenizer = Tokenizer.from_buffer(text)
         self._tokenizer.enable_truncation(MOST_PIECES)
         self._tokenizer.no_padding()
         self._products = ThreadpoolController()
-        self._pieces = lru_cache(KEPT_TEXTS)(self._read)
 
-    def scores(self, question: str, texts: Sequence[str]) -> Floats:
-        """Return the score of each text for the question, `(len(texts),)`; 0 where either has no words."""
-        asked = self._read(question)
-        pieces = [self._pieces(text) for text in texts]
-        lengths = np.array([len(ids) for ids in pieces])
-        found = np.zeros(len(texts), dtype=np.float32)
-        if not len(asked) or not lengths.any():
+    def read(self, texts: Sequence[str]) -> Pieces:
+        """Return the pieces of the texts, in their order."""
+        encoded = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        counts = np.array([len(one.ids) for one in encoded], dtype=np.int64)
+        small = np.uint16 if len(self._table.rows) <= 2**16 else np.int32
+        ids = np.array([i for one in encoded for i in one.ids], dtype=small)
+        mixed = self._mixed(ids, _starts(counts), self._table.neighbours[2:])
+        return Pieces(ids, np.linalg.norm(mixed, axis=1).astype(np.float16), counts)
+
+    def scores(self, question: str, texts: Pieces) -> Floats:
+        """Return the score of each text for the question, `(n_texts,)`; 0 where either has no words."""
+        found = np.zeros(len(texts.counts), dtype=np.float32)
+        asked = np.array(self._tokenizer.encode(question, add_special_tokens=False).ids, np.int64)
+        if not len(asked) or not len(texts.ids):
             return found
         table = self._table
-        flat = np.concatenate(pieces)
-        starts = np.cumsum(lengths) - lengths
-        of_question = self._vectors(asked, np.zeros(1, np.int64), table.neighbours[:2])
-        of_papers = self._vectors(flat, starts[lengths > 0], table.neighbours[2:])
+        starts = _starts(texts.counts)
+        of_question = self._mixed(asked, np.zeros(1, np.int64), table.neighbours[:2])
+        of_question /= np.maximum(np.linalg.norm(of_question, axis=1, keepdims=True), 1e-12)
+        used, at = _once(texts.ids, len(table.rows))
         with self._products.limit(
             limits=1, user_api="blas"
         ):  # woken threads spin: dearer than the product
-            near = of_question @ of_papers.T
-        nearest = np.maximum.reduceat(near + table.given[flat], starts[lengths > 0], axis=1)
+            of_rows = table.rows[used] @ of_question.T
+        # A product with a row and shares of its neighbours is the sum of the products: few rows, many places.
+        near = _with_neighbours(of_rows[at], starts, table.neighbours[2:])
+        near /= np.maximum(texts.lengths.astype(np.float32), 1e-6)[:, None]
+        near += table.given[texts.ids][:, None]
         weight = table.asked[asked]
-        found[lengths > 0] = (weight / weight.sum()) @ nearest
+        nearest = np.maximum.reduceat(near, starts, axis=0)
+        found[texts.counts > 0] = nearest @ (weight / weight.sum())
         return found
 
-    def _read(self, text: str) -> Ids:
-        return np.array(self._tokenizer.encode(text, add_special_tokens=False).ids, dtype=np.int32)
+    def _mixed(self, ids: Ids, starts: npt.NDArray[np.int64], neighbours: Floats) -> Floats:
+        return _with_neighbours(self._table.rows[ids], starts, neighbours)
 
-    def _vectors(self, ids: Ids, starts: npt.NDArray[np.int64], neighbours: Floats) -> Floats:
-        """Unit vectors of the pieces of texts that begin at `starts`: no text's end sees the next one's beginning."""
-        rows = self._table.rows[ids]
-        before, after = np.roll(rows, 1, axis=0), np.roll(rows, -1, axis=0)
-        before[starts] = 0
-        after[starts - 1] = 0  # -1 is the last piece of the last text
-        mixed = rows + neighbours[0] * before + neighbours[1] * after
-        unit: Floats = mixed / np.maximum(np.linalg.norm(mixed, axis=1, keepdims=True), 1e-12)
-        return unit
+
+@cache
+def shipped() -> LateInteraction:
+    """The table that ships, read once.
+
+    Raises:
+        EncoderError: its files are missing or others.
+    """
+    return LateInteraction(config.RERANKER_FOLDER, sha256=SHA256)
+
+
+def _starts(counts: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+    """Where each text that has pieces begins."""
+    starts: npt.NDArray[np.int64] = (np.cumsum(counts) - counts)[counts > 0]
+    return starts
+
+
+def _with_neighbours(
+    rows: Floats, starts: npt.NDArray[np.int64], neighbours: Floats
+) -> npt.NDArray[np.float32]:
+    """Each row with shares of those before and after it: no text's end sees the next one's beginning."""
+    mixed = rows.copy()
+    mixed[1:] += neighbours[0] * rows[:-1]
+    mixed[:-1] += neighbours[1] * rows[1:]
+    first, last = starts[1:], starts[1:] - 1
+    mixed[first] -= neighbours[0] * rows[last]
+    mixed[last] -= neighbours[1] * rows[first]
+    return mixed
+
+
+def _once(ids: Ids, n: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    """The ids below `n` that occur, ascending, and each id's place among them."""
+    occurs = np.zeros(n, dtype=np.bool_)
+    occurs[ids] = True
+    used = np.flatnonzero(occurs)
+    place = np.empty(n, dtype=np.int32)
+    place[used] = np.arange(len(used), dtype=np.int32)
+    return used, place[ids]

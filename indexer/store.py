@@ -10,6 +10,7 @@
     DIR/vectors.npy       unit vectors, fp16
     DIR/dense.faiss       the FAISS index over them
     DIR/lexical/          the BM25 index and the papers' tokens
+    DIR/pieces/           the papers' word pieces for the reranker: see `indexer.piece_part`
     DIR/columns/*.npy     year, decimal_year, citations, impact, source
     DIR/facilities/       which facilities and methods each paper used or mentions: see `indexer.facility_part`
     DIR/map/              the map, where there is one: see `indexer.landscape`
@@ -43,6 +44,8 @@ from indexer.manifest import (
     verify_parts,
 )
 from indexer.origins import Origins
+from indexer.piece_part import PART as PIECES
+from indexer.piece_part import PieceIndex
 from indexer.records import normalise_arxiv_id, normalise_doi
 from indexer.table import PaperTable
 
@@ -72,6 +75,7 @@ class Index:
         self.origins = Origins(path / "origins.arrow")
         self.source = np.load(path / "columns" / "source.npy", mmap_mode="r")
         self.keys = np.load(path / "keys.npy", mmap_mode="r")
+        self.pieces = PieceIndex(path) if (path / PIECES).is_dir() else None
 
     @cached_property
     def encoder(self) -> Encoder:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from indexer.dense import build_dense
 from indexer.graph import LinkWriter
 from indexer.lexical import LexicalBuilder
 from indexer.origins import Origin, OriginWriter
+from indexer.piece_part import PieceBuilder
 from indexer.records import Paper
 from indexer.table import PaperWriter
 
@@ -26,9 +27,9 @@ VECTORS = ("vectors.npy", "dense.faiss")
 class SnapshotWriter:
     """Writes a snapshot's parts into a folder; the manifest is the caller's."""
 
-    def __init__(self, folder: Path, lexical: LexicalBuilder) -> None:
+    def __init__(self, folder: Path, lexical: LexicalBuilder, pieces: PieceBuilder) -> None:
         self._folder = folder
-        self._lexical = lexical
+        self._lexical, self._pieces = lexical, pieces
         self._papers = PaperWriter(folder / "papers.arrow")
         self._origins = OriginWriter(folder / "origins.arrow")
         self._authors = AuthorWriter()
@@ -41,7 +42,7 @@ class SnapshotWriter:
         return len(self._columns)
 
     def add(self, paper: Paper, origins: Sequence[Origin]) -> None:
-        """Write the next paper; its words are the caller's to add to the lexical builder."""
+        """Write the next paper; its words are the caller's to add, by `add_words` or `take_words`."""
         row = self.n_papers
         self._papers.add_paper(paper)
         self._authors.add(row, paper)
@@ -50,6 +51,16 @@ class SnapshotWriter:
         self._columns.add(paper, origins[0].source)
         if len(origins) > 1:
             self._origins.add_origins(row, list(origins))
+
+    def add_words(self, text: str) -> None:
+        """Read the words and word pieces of the next paper's text."""
+        self._lexical.add(text)
+        self._pieces.add(text)
+
+    def take_words(self, row: int, text: Callable[[], str]) -> None:
+        """Take those of the unchanged paper at `row` of the index being updated; `text` gives its text where it is needed."""
+        self._lexical.take(row)
+        self._pieces.take(row, text)
 
     def close_papers(self) -> None:
         """After the last paper: write what is sorted over all of them."""
@@ -61,8 +72,9 @@ class SnapshotWriter:
         self._columns.save(self._folder / "columns")
 
     def write_words(self) -> None:
-        """Write the lexical index."""
+        """Write the lexical index and the word pieces."""
         self._lexical.save(self._folder / "lexical")
+        self._pieces.save(self._folder)
 
     def write_vectors(self, keys: Sequence[bytes], vectors: npt.NDArray[np.float16]) -> None:
         """Write the vectors `(n_papers, dimension)`, whose they are, and the FAISS index."""

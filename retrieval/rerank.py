@@ -18,19 +18,19 @@ import numpy as np
 import numpy.typing as npt
 import requests
 
-from indexer import config
+from indexer import config, late
 from indexer.config import Secret
 from indexer.errors import EncoderError
-from indexer.late import LateInteraction
 from indexer.onnx_model import OnnxModel
 from indexer.records import Paper
+from indexer.store import Index
+from retrieval.candidates import Rows
 from retrieval.clock import in_time
 from retrieval.errors import LLMError, RerankError
 from retrieval.llm import LLM, Reply, configured_llm
 from retrieval.prompts import render
 
 ASTRO = "astro"
-ASTRO_SHA256 = "d58a36e1697b1b9522ac34aa9e72138f954755220c3e0a1bd3c3e23c82898542"
 ASTRO_SHARE = 0.6  # chosen on the questions held back, as the next, see docs/results.md
 CROSS = "astro-cross"
 CROSS_SHA256 = "cb5b82ce6850e69da02b749d4f3d496f744217dd66620d12d9dce1cc27ad2052"
@@ -65,11 +65,19 @@ class AstroReranker:
     share = ASTRO_SHARE
 
     def __init__(self) -> None:
-        self._model = LateInteraction(config.RERANKER_FOLDER, sha256=ASTRO_SHA256)
+        self._model = late.shipped()
 
     def rank(self, query: str, papers: Sequence[Paper]) -> Scores:
         """See `Reranker.rank`."""
-        return self._model.scores(query, [paper.text() for paper in papers]).astype(np.float64)
+        pieces = self._model.read([paper.text() for paper in papers])
+        return self._model.scores(query, pieces).astype(np.float64)
+
+    def rank_rows(self, query: str, index: Index, rows: Rows) -> Scores:
+        """The same of the papers at `rows`, `(n,)`, whose pieces the index keeps as far as it does."""
+        kept = index.pieces
+        if kept is None or kept.version != self._model.version:
+            return self.rank(query, _papers_at(index, rows))
+        return self._model.scores(query, kept.of(rows)).astype(np.float64)
 
 
 class AstroCrossReranker:
@@ -242,24 +250,35 @@ def configured_reranker(llm: LLM | None = None, *, wanted: bool = True) -> Reran
 
 
 def scores_in_time(
-    reranker: Reranker, query: str, papers: Sequence[Paper], seconds: float
+    reranker: Reranker, query: str, index: Index, rows: Rows, seconds: float
 ) -> Scores:
-    """Return the reranker's scores, `(len(papers),)`, if they come within `seconds` and mean something.
+    """Return the reranker's scores of the papers at `rows`, `(n,)`, if they come within `seconds` and mean something.
 
     Raises:
         RerankError: it raised, was too slow, or gave no finite score per paper.
     """
+
+    def rank() -> Scores:
+        if isinstance(reranker, AstroReranker):
+            return reranker.rank_rows(query, index, rows)
+        return reranker.rank(query, _papers_at(index, rows))
+
     try:
-        scores = np.asarray(in_time(lambda: reranker.rank(query, papers), seconds), np.float64)
+        scores = np.asarray(in_time(rank, seconds), np.float64)
     except TimeoutError:
         raise RerankError(f"{reranker.name!r} took longer than {seconds:g} s.") from None
     except (LLMError, RerankError) as error:
         raise RerankError(str(error)) from error
     except Exception as error:  # a reranker may be anybody's code
         raise RerankError(f"{reranker.name!r} failed ({type(error).__name__}).") from error
-    if scores.shape != (len(papers),) or not np.isfinite(scores).all():
+    if scores.shape != (len(rows),) or not np.isfinite(scores).all():
         raise RerankError(f"{reranker.name!r} gave no finite score per paper.")
     return scores
+
+
+def _papers_at(index: Index, rows: Rows) -> list[Paper]:
+    """The papers at these rows, in their order."""
+    return [index.papers[int(row)] for row in rows]
 
 
 @cache

@@ -356,8 +356,8 @@ def _reranked(
                 )
             return relevance, None
         top = np.lexsort((found.rows, -found.cosine, -relevance))[: chosen.depth]
-        papers = [index.papers[int(found.rows[i])] for i in top]
-        scores = scores_in_time(chosen, text, papers, config.reranker_config().seconds)
+        seconds = config.reranker_config().seconds
+        scores = scores_in_time(chosen, text, index, found.rows[top], seconds)
     except (EncoderError, RerankError) as error:
         degraded.append(f"Reranking was not done: {error}")
         return relevance, None

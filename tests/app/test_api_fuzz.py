@@ -11,8 +11,13 @@ from tests.api_server import api_server
 
 API_KEY = "key-of-the-fuzzing-test"
 SCHEMATHESIS = str(Path(sys.executable).with_name("schemathesis"))
-# A value may be of its type and still not be usable: an unknown facility, years that hold nothing.
-CONFIG = '[checks]\npositive_data_acceptance.expected-statuses = ["2xx", 404, 422]\n'
+# A value may be of its type and still not be usable: an unknown facility, years that hold nothing. And a body of
+# wrong values may be refused for its length first.
+CONFIG = """
+[checks]
+positive_data_acceptance.expected-statuses = ["2xx", 404, 422]
+negative_data_rejection.expected-statuses = [400, 401, 403, 404, 405, 406, 413, 422, 428]
+"""
 SECRETS = (API_KEY, "Traceback", "site-packages", "RuntimeError", ".py\\")
 NO_LIMITS = {
     "WAYFINDER_API_CALLS_PER_MINUTE": "0",
