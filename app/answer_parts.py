@@ -18,33 +18,36 @@ from retrieval.basis import basis
 from retrieval.passages import passages_of
 from retrieval.records import Answer, Evidence, Hit, SearchResult, Sentence, Table
 
-SECONDS_BETWEEN_WORDS = 0.1
+SECONDS_BETWEEN_DRAWINGS = 0.1
 AROUND = 220  # characters of the paper before and after a quotation
 
 
 class GrowingAnswer:
-    """The answer while it is being written."""
+    """The answer while it is being written; drawn ten times a second at most."""
 
     def __init__(self) -> None:
         self.papers: Sequence[Hit] = ()
-        self._sentences: list[Sentence] = []
-        self._shown = 0.0  # when words were last drawn
+        self.sentences: list[Sentence] = []
+        self._shown = 0.0  # when it was last drawn
         self._place = st.empty()
 
     def add(self, sentence: Sentence) -> None:
         """Show one more sentence."""
-        self._sentences.append(sentence)
-        self._place.html(self._checked())
+        self.sentences.append(sentence)
+        self._draw()
 
     def writing(self, words: str) -> None:
-        """Show, greyed, what there is of the next sentence; at most ten times a second."""
+        """Show, greyed, what there is of the next sentence."""
+        self._draw(_unchecked(words))
+
+    def _draw(self, further: str = "") -> None:
         now = time.monotonic()
-        if now - self._shown >= SECONDS_BETWEEN_WORDS:
+        if now - self._shown >= SECONDS_BETWEEN_DRAWINGS:
             self._shown = now
-            self._place.html(f"{self._checked()}{_unchecked(words)}")
+            self._place.html(f"{self._checked()}{further}")
 
     def _checked(self) -> str:
-        return paragraphs(self._sentences, self.papers, by_paper=False, growing=True)
+        return paragraphs(self.sentences, self.papers, by_paper=False, growing=True)
 
 
 def _unchecked(words: str) -> str:

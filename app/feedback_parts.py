@@ -12,7 +12,7 @@ from app import feedback
 from app.feedback import Feedback
 from app.page_parts import literal
 from indexer.errors import WayfinderError
-from retrieval.records import Answer, Hit
+from retrieval.records import Answer
 
 MOST_COMMENT = 1_000  # characters
 _KEPT = (
@@ -53,11 +53,22 @@ def answer_votes(answer: Answer) -> None:
         st.warning(literal(problem))
 
 
-def paper_vote(answer: Answer, n: int, hit: Hit) -> None:
-    """Thumbs for paper `n`: whether it is right for the question."""
-    if feedback.enabled() and hit.row >= 0:
-        st.caption("Right for this question?")
-        _thumbs(f"{_name(answer)}-paper-{n}", partial(feedback.on_paper, answer, n))
+def paper_votes(answer: Answer) -> dict[int, bool]:
+    """This visitor's votes on the answer's papers, whether they are right for the question, by their numbers."""
+    votes: dict[int, bool] = st.session_state.setdefault(f"{_name(answer)}-papers", {})
+    return votes
+
+
+def vote_on_paper(answer: Answer, n: int, *, good: bool) -> None:
+    """Keep a vote on paper `n`; the same vote again takes it back."""
+    votes = paper_votes(answer)
+    chosen = None if votes.get(n) == good else good
+    vote = st.session_state.setdefault(f"{_name(answer)}-paper-{n}-vote", feedback.new_vote())
+    _keep(feedback.on_paper(answer, n, chosen, vote=vote))
+    if chosen is None:
+        del votes[n]
+    else:
+        votes[n] = chosen
 
 
 def _thumbs(key: str, made: Made) -> None:

@@ -42,21 +42,13 @@ def visitors_library() -> Library:
     return library
 
 
-def add_control(n: int, hit: Hit) -> None:
-    """On the card of paper `n`: add it to the library, or take it out again."""
-    library, paper = visitors_library(), hit.paper
-    if hit.row < 0:
-        return
-    added = paper in library
-    st.button(
-        f"Paper {n} is in your library: take it out" if added else f"Add paper {n} to library",
-        icon=":material/bookmark_added:" if added else ":material/bookmark_add:",
-        key=f"keep-{paper.id}",  # app/page.css shows its icon alone
-        type="secondary" if added else "tertiary",
-        help="In your library: click to take it out" if added else "Add to library",
-        on_click=library.remove if added else add_papers,
-        args=([paper.id],) if added else ([paper],),
-    )
+def keep_or_take_out(paper: Paper) -> None:
+    """Add a paper to the library, or take it out where it is there."""
+    library = visitors_library()
+    if paper in library:
+        library.remove([paper.id])
+    else:
+        add_papers([paper])
 
 
 def add_papers(papers: Sequence[Paper], *, indexed: bool = True) -> None:
@@ -207,8 +199,17 @@ def search_files(result: SearchResult) -> None:
 
 
 def _export(name: str, forms: Sequence[Form[T]], what: T, hits: Sequence[Hit], words: str, key: str) -> None:  # fmt: skip
+    with st.container(width="content"):
+        _opened_export(name, forms, what, hits, words, key)
+
+
+@st.fragment
+def _opened_export(name: str, forms: Sequence[Form[T]], what: T, hits: Sequence[Hit], words: str, key: str) -> None:  # fmt: skip
+    """What can be taken away, drawn when it is opened: a fragment, so that nothing else is drawn again."""
     papers = [hit.paper for hit in hits]
-    with st.popover("Export", icon=":material/download:"):
+    with st.popover("Export", icon=":material/download:", key=f"{key}-export", on_change="rerun") as opened:  # fmt: skip
+        if not opened.open:
+            return
         st.caption(name)
         with st.container(horizontal=True):
             _buttons(forms, lambda: what, words, key)

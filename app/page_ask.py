@@ -19,6 +19,7 @@ from app import (
     page_parts,
     page_settings,
 )
+from app.card_tools import CardTools
 from app.page_question import examples, question_box
 from app.page_session import asked, visitors_llm
 from app.page_thread import earlier_turns, forget, remember, thread_of
@@ -26,7 +27,7 @@ from app.page_wording import Asking, asking
 from indexer.store import Index
 from retrieval import ask
 from retrieval.followup import made_whole
-from retrieval.records import Answer, Checking, Hit, SearchSettings
+from retrieval.records import Answer, Checking, SearchSettings
 from retrieval.writing import AnswerEvent
 
 _MOTTO = "Answers from the astronomical literature, every sentence with its paper."
@@ -85,7 +86,7 @@ def _answered(index: Index, question: str, settings: SearchSettings, chosen: Ask
             st.chat_input("Ask further: and at high redshift?", key="further", max_chars=2_000, on_submit=_follow, args=(answer, chosen.offline))  # fmt: skip
     feedback_parts.answer_votes(answer)
     answer_parts.moved(answer.search)
-    answer_parts.papers(answer, index=index, tools=lambda n, hit: _tools(answer, n, hit))
+    answer_parts.papers(answer, index=index, tools=CardTools(answer))
     answer_parts.set_aside(answer)
     st.button("All papers on this", icon=":material/search:", on_click=_search, args=(question,))
     if st.session_state.pop("to-search", False):
@@ -109,13 +110,6 @@ def _answer(index: Index, question: str, settings: SearchSettings, chosen: Askin
         st.session_state.answer_key = key
     answer: Answer = st.session_state.answer
     return answer
-
-
-def _tools(answer: Answer, n: int, hit: Hit) -> None:
-    """What is offered for a paper: to keep it, to judge it."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        library_parts.add_control(n, hit)
-        feedback_parts.paper_vote(answer, n, hit)
 
 
 def _balance() -> bool:
@@ -162,7 +156,8 @@ def _ask_showing_stages(
             if event.words:
                 growing.writing(event.words)
             if event.sentence is not None:
-                status.update(label="Writing, and checking each sentence against its papers")
+                if not growing.sentences:
+                    status.update(label="Writing, and checking each sentence against its papers")
                 growing.add(event.sentence)
 
         answer = ask(

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Protocol
 
 import streamlit as st
 
@@ -24,7 +25,18 @@ _STYLE = Path(__file__).with_name("page.css")
 _LOGO = Path(__file__).with_name("wayfinder.svg")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+.!|~$<>:^=&-])")
 MOST_FACILITIES = 8
-Tools = Callable[[int, Hit], None]  # draws what a page offers for the paper with that number
+
+
+class Tools(Protocol):
+    """What a page offers on each card."""
+
+    def html(self, n: int, hit: Hit) -> str:
+        """Its buttons on the card of paper `n`."""
+        ...
+
+    def listen(self, hits: Sequence[Hit], first: int) -> None:
+        """Do what the buttons say, on the cards of `hits`, numbered from `first`."""
+        ...
 
 
 def escape(text: str) -> str:
@@ -90,7 +102,7 @@ def paper_cards(
 ) -> None:
     """A card per paper with what `sentences` quote from it; hit i is cited as `first` + i.
 
-    With an `index` facilities come from it, else from the paper's words. `tools` draws below each card.
+    With an `index` facilities come from it, else from the paper's words. All cards are one element.
     """
     if not hits:
         return
@@ -101,30 +113,38 @@ def paper_cards(
         for item in sentence.evidence:
             if item.found and item not in quotes.setdefault(item.n, []):
                 quotes[item.n].append(item)
-    for n, hit in enumerate(hits, first):
-        with st.container(border=True):
-            st.html(card(n, hit, quotes.get(n, []), settings, index))
-            if tools is not None:
-                tools(n, hit)
+    st.html(
+        "".join(
+            card(n, hit, quotes.get(n, []), settings, index, tools.html(n, hit) if tools else "")
+            for n, hit in enumerate(hits, first)
+        )
+    )
+    if tools is not None:
+        tools.listen(hits, first)
 
 
 def card(
-    n: int, hit: Hit, quotes: Sequence[Evidence], settings: SearchSettings, index: Index | None
+    n: int,
+    hit: Hit,
+    quotes: Sequence[Evidence],
+    settings: SearchSettings,
+    index: Index | None,
+    buttons: str = "",
 ) -> str:
-    """One paper as HTML: title, facts, links, facilities, quotations, abstract, why it is here."""
+    """One paper as HTML: title, facts, links, facilities, quotations, abstract, why it is here, and `buttons`, HTML."""
     paper = hit.paper
     links = " · ".join(paper_links(paper))
     facts = escape(" · ".join(fact for fact in _facts(hit) if fact))
     used = ", ".join(_used(hit, index)[:MOST_FACILITIES])
     return (
-        f'<article class="wf-paper" id="paper-{n}" aria-label="{escape(f"Paper {n}: {paper.plain_title}")}">'
+        f'<article class="wf-paper wf-card" id="paper-{n}" aria-label="{escape(f"Paper {n}: {paper.plain_title}")}">'
         f'<h3><span class="n">{n}</span>{escape(paper.plain_title)}</h3>'
         f'<p class="wf-facts">{facts}{" · " if links else ""}{links}</p>'
         + (f'<p class="wf-facts">Uses {escape(used)}</p>' if used else "")
         + "".join(map(_quoted, quotes))
         + _folded("Abstract", escape(paper.plain_abstract))
         + _folded("What was read of its full text", "".join(map(_passage, passages_of(paper))))
-        + f"{_why_here(hit, settings)}</article>"
+        + f"{_why_here(hit, settings)}{buttons}</article>"
     )
 
 

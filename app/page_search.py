@@ -10,6 +10,7 @@ from dataclasses import replace
 import streamlit as st
 
 from app import answer_parts, library_parts, page_actions, page_link, page_parts, page_settings
+from app.card_tools import CardTools
 from app.page_question import examples, question_box
 from app.page_session import asked, visitors_llm
 from indexer.store import Index
@@ -116,7 +117,7 @@ def _cards(index: Index, words: str, result: SearchResult) -> None:
         result.settings,
         index=index,
         first=first + 1,
-        tools=library_parts.add_control,
+        tools=CardTools(),
     )
     if n_pages > 1:
         st.pagination(n_pages, key=place)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app import library_parts
+from app.card_tools import CardTools
 from app.page_parts import literal, paper_cards
 from app.page_session import asked
 from indexer.errors import WayfinderError
@@ -105,4 +106,4 @@ def _shown(result: SearchResult) -> None:
         st.button("Add all to library", on_click=library_parts.add_papers, args=(found,))
         library_parts.paper_files(lambda: found, "similar papers", "similar")
     library_parts.ads_links(found)
-    paper_cards("Similar papers", result.hits, (), result.settings, tools=library_parts.add_control)
+    paper_cards("Similar papers", result.hits, (), result.settings, tools=CardTools())

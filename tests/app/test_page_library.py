@@ -143,17 +143,13 @@ def asked(index: Path, monkeypatch: pytest.MonkeyPatch, question: str) -> AppTes
     return test.run()
 
 
-def test_cards_fill_the_library_and_questions_are_held_to_it(
-    small_index_dir: Path, monkeypatch: pytest.MonkeyPatch
+def test_questions_are_held_to_the_library(
+    small_index: Index, small_index_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     question = "How do jets suppress star formation?"
     test = asked(small_index_dir, monkeypatch, question)
-    add = next(b for b in test.button if (b.key or "") == "keep-2402.00002")
-    add.click().run()
-    assert list(test.session_state["library"].entries) == ["2402.00002"]
-    assert any(
-        re.fullmatch(r"Paper \d is in your library: take it out", b.label) for b in test.button
-    )
+    test.session_state["library"].add([small_index.papers[small_index.row_of("2402.00002")]])
+    test.run()
     (only,) = (t for t in test.toggle if t.label == "Only my library (1 paper)")
     only.set_value(True).run()
     answer = test.session_state["answer"]
@@ -166,6 +162,9 @@ def test_an_answer_is_exported_with_its_papers(
     small_index_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     test = asked(small_index_dir, monkeypatch, "How do jets suppress star formation?")
+    assert not test.get("download_button"), "drawn when it is opened"
+    test.session_state["answer-export"] = True
+    test.run()
     labels = [button.label for button in test.get("download_button")]
     assert labels[:6] == ["Markdown", "HTML", "JSON", "BibTeX", "RIS", "CSV"]
     html = " ".join(element.proto.body for element in test.get("html"))
@@ -178,6 +177,7 @@ def test_what_a_search_found_is_exported_with_its_papers(
 ) -> None:
     test = asked(small_index_dir, monkeypatch, "How do jets suppress star formation?")
     test.session_state["searched"] = "fast radio bursts"
+    test.session_state["search-export"] = True
     test.switch_page("page_search.py").run()
     assert not test.exception
     labels = [button.label for button in test.get("download_button")]
@@ -194,14 +194,13 @@ def test_votes_are_drawn_only_where_they_are_kept(
     test = asked(small_index_dir, monkeypatch, question)
     answer = test.session_state["answer"]
     thumbs = [group for group in test.feedback if "vote-" in (group.key or "")]
-    assert len(thumbs) == 1 + len(answer.sentences) + len(answer.papers)
+    assert len(thumbs) == 1 + len(answer.sentences)
     sentence = next(t for t in thumbs if t.key.endswith("-sentence-1"))
     sentence.set_value(1).run()
-    next(t for t in test.feedback if t.key.endswith("-paper-2")).set_value(0).run()
     next(t for t in test.feedback if t.key.endswith("-sentence-1")).set_value(0).run()
     rows = [json.loads(line) for line in path.read_text().splitlines()]
-    assert [(row["about"], row["good"]) for row in rows] == [("sentence", True), ("paper", False), ("sentence", False)]  # fmt: skip
-    assert rows[0]["vote"] == rows[2]["vote"] != rows[1]["vote"]
+    assert [(row["about"], row["good"]) for row in rows] == [("sentence", True), ("sentence", False)]  # fmt: skip
+    assert rows[0]["vote"] == rows[1]["vote"]
     said = next(area for area in test.text_area if area.label == "What is wrong, or missing")
     said.set_value("<script>alert(1)</script>")
     next(b for b in test.button if b.label == "Send").click().run()

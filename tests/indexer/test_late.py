@@ -42,8 +42,6 @@ class Opened(LateInteraction):
         return self.scores(question, self.read(texts))
 
 
-
-
 def test_a_score_is_the_weighted_mean_of_the_nearest_pieces(folder: Path) -> None:
     model = Opened(folder)
     assert model.of("galaxy star", ["galaxy"])[0] == pytest.approx(3 / 4)

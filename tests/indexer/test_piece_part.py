@@ -91,7 +91,9 @@ def test_an_update_reads_new_papers_alone_unless_another_table_read_the_others(
     build_index([str(first)], index_dir, encoder=HashEncoder())
     monkeypatch.undo()
     read = LateInteraction.read
-    monkeypatch.setattr(LateInteraction, "read", lambda self, texts: texts_read.extend(texts) or read(self, texts))
+    monkeypatch.setattr(
+        LateInteraction, "read", lambda self, texts: texts_read.extend(texts) or read(self, texts)
+    )
     texts_read.clear()
     update_index(index_dir, [str(more)], encoder=HashEncoder())
     assert len(texts_read) == (6 if version else 2)
