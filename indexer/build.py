@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from itertools import islice
 from pathlib import Path
 
-from indexer import clean, config, late, tokens
+from indexer import config, late
 from indexer.cartography import Earlier, continue_landscape, make_landscape, read_corpus
 from indexer.encoder import ASTRO, ASTRO_SHA256, FAST, FAST_SHA256, Encoder
 from indexer.errors import SourceError
@@ -28,6 +28,7 @@ from indexer.manifest import (
     manifest_text,
     new_manifest,
     note_verified,
+    text_version,
 )
 from indexer.merge import Grouper, merged, only_enriches
 from indexer.origins import Origin
@@ -209,12 +210,6 @@ def _continued(source: str, manifest: Manifest) -> str:
         return source
     since = date.fromisoformat(max(before)) - timedelta(days=1)
     return f"{source} since {since.isoformat()}"
-
-
-def text_version() -> str:
-    """A hash of the code that makes a paper's text and words: words read by other code are not kept."""
-    files = (Path(str(module.__file__)) for module in (clean, tokens))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
 
 
 def starter_index_dir(encoder_name: str) -> Path:

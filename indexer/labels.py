@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -237,14 +237,13 @@ def spellings(counts: TermCounts, wanted: Iterable[Term], texts: Iterable[str]) 
     by_words = {stems: term for term, stems in words.items()}
     seen: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
     for text in texts:
-        for stems, form in forms(text):
-            if stems in by_words:
-                seen[stems][form] += 1
+        for stems, form in forms(text, by_words):
+            seen[stems][form] += 1
     return {term: usual(seen[stems]) for term, stems in words.items() if stems in seen}
 
 
-def forms(text: str) -> Iterator[tuple[tuple[str, ...], str]]:
-    """One to three adjacent words of a text: their stems, and how they are written there.
+def forms(text: str, wanted: Container[tuple[str, ...]]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """One to three adjacent words of a text whose stems are `wanted`: their stems, and how they are written there.
 
     "of" and the like between them are kept ("equation of state"); other stop words and commas part them.
     """
@@ -260,7 +259,8 @@ def forms(text: str) -> Iterator[tuple[tuple[str, ...], str]]:
             begun = [(stems, place)] + [(before + stems, start) for before, start in ends]
             ends = [(found, start) for found, start in begun if len(found) <= 3]
             for found, start in ends:
-                yield found, " ".join(raw[start : place + 1]).strip(_PUNCTUATION)
+                if found in wanted:
+                    yield found, " ".join(raw[start : place + 1]).strip(_PUNCTUATION)
         if word[-1:] in _PARTS or not (stems or word in _JOINING):
             ends = []
 

@@ -12,10 +12,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from indexer import config
+from indexer import clean, config, tokens
 from indexer.encoder import Encoder
 from indexer.errors import IndexCorrupt, IndexIncompatible, IndexMissing
 from indexer.onnx_model import file_sha256
@@ -48,6 +49,13 @@ class Manifest:
         """The as-of date as a decimal year."""
         day = date.fromisoformat(self.as_of)
         return day.year + (day.timetuple().tm_yday - 1) / 365.25
+
+
+@cache
+def text_version() -> str:
+    """A hash of the code that makes a paper's text and words: what other code read is not kept."""
+    files = (Path(str(module.__file__)) for module in (clean, tokens))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
 
 
 def new_manifest(

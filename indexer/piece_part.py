@@ -34,7 +34,8 @@ class PieceIndex:
         folder = path / PART
         self.version: str = json.loads((folder / "version.json").read_text("utf-8"))["version"]
         self._ids, self._lengths, self._starts = (
-            np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("ids", "lengths", "starts")
+            np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r"))
+            for name in ("ids", "lengths", "starts")
         )
 
     def of(self, rows: npt.NDArray[np.integer]) -> Pieces:
@@ -75,16 +76,16 @@ class PieceBuilder:
         self._read.append(self._base.of(np.array([row])))
 
     def save(self, folder: Path) -> None:
-        """Write the part into `folder`, an index's."""
+        """Write the part into `folder`, its own."""
         self._flush()
-        (folder / PART).mkdir()
+        folder.mkdir(exist_ok=True)
         counts = np.concatenate([p.counts for p in self._read])
         starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
-        np.save(folder / PART / "ids.npy", np.concatenate([p.ids for p in self._read]))
-        np.save(folder / PART / "lengths.npy", np.concatenate([p.lengths for p in self._read]))
-        np.save(folder / PART / "starts.npy", starts)
+        np.save(folder / "ids.npy", np.concatenate([p.ids for p in self._read]))
+        np.save(folder / "lengths.npy", np.concatenate([p.lengths for p in self._read]))
+        np.save(folder / "starts.npy", starts)
         version = json.dumps({"version": self._model.version})
-        (folder / PART / "version.json").write_text(version, encoding="utf-8")
+        (folder / "version.json").write_text(version, encoding="utf-8")
 
     def _flush(self) -> None:
         if self._waiting:

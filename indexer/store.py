@@ -41,6 +41,7 @@ from indexer.manifest import (
     Manifest,
     how_to_rebuild,
     read_manifest,
+    text_version,
     verify_parts,
 )
 from indexer.origins import Origins
@@ -61,7 +62,9 @@ class Index:
     def __init__(self, path: Path, manifest: Manifest) -> None:
         self.path = path
         self.manifest = manifest
-        self.papers = PaperTable(path / "papers.arrow")
+        self.papers = PaperTable(
+            path / "papers.arrow", plain=manifest.text_version == text_version()
+        )
         self.vectors: npt.NDArray[np.float16] = np.load(path / "vectors.npy", mmap_mode="r")
         self.dense = DenseIndex(path / "dense.faiss")
         self.lexical = LexicalIndex(path / "lexical")

@@ -19,6 +19,10 @@ ROWS_A_BATCH = 4096
 KEPT_PAPERS = 4096  # some 50 MB
 
 _STRINGS = ("title", "abstract", "bibcode", "arxiv_id", "doi", "date", "journal", "doctype")
+_PLAIN = {
+    "plain_title": "title",
+    "plain_abstract": "abstract",
+}  # null where the text is plain as it is
 _LISTS = (
     "authors", "keywords", "categories", "references", "facilities", "aliases", "bibgroups", "objects", "concepts",
 )  # fmt: skip
@@ -26,6 +30,7 @@ _SCHEMA = pa.schema(
     [pa.field(name, pa.large_string()) for name in _STRINGS]
     + [pa.field(name, pa.large_list(pa.large_string())) for name in _LISTS]
     + [pa.field("year", pa.int16()), pa.field("citation_count", pa.int32())]
+    + [pa.field(name, pa.large_string()) for name in _PLAIN]
 )
 
 
@@ -65,15 +70,24 @@ class PaperWriter(RowWriter):
 
     def add_paper(self, paper: Paper) -> None:
         """Write the next paper."""
-        self.add(tuple(getattr(paper, name) for name in _SCHEMA.names))
+        self.add(
+            tuple(
+                _plain_or_none(paper, name) if name in _PLAIN else getattr(paper, name)
+                for name in _SCHEMA.names
+            )
+        )
 
 
 class PaperTable(Sequence[Paper]):
-    """The papers of an index: a sequence that reads one paper at a time from the memory map, and keeps the last asked for."""
+    """The papers of an index: a sequence that reads one paper at a time from the memory map, and keeps the last asked for.
 
-    def __init__(self, path: Path) -> None:
+    With `plain` papers have the plain text that was kept; where another code made it, it is to be made anew.
+    """
+
+    def __init__(self, path: Path, *, plain: bool = True) -> None:
         self._batches = open_batches(path)
-        self._kept = lru_cache(KEPT_PAPERS)(self._read)  # with their plain text, once it was made
+        self._plain = plain and all(set(_PLAIN) <= set(b.schema.names) for b in self._batches)
+        self._kept = lru_cache(KEPT_PAPERS)(self._read)
         self._n_rows = sum(batch.num_rows for batch in self._batches)
 
     def __len__(self) -> int:
@@ -91,18 +105,27 @@ class PaperTable(Sequence[Paper]):
         return self._kept(int(row))
 
     def _read(self, row: int) -> Paper:
-        return _paper(
+        return self._paper(
             self._batches[row // ROWS_A_BATCH].slice(row % ROWS_A_BATCH, 1).to_pylist()[0]
         )
 
     def __iter__(self) -> Iterator[Paper]:
         for batch in self._batches:
             for values in batch.to_pylist():
-                yield _paper(values)
+                yield self._paper(values)
+
+    def _paper(self, values: dict[str, Any]) -> Paper:
+        plain = {name: values.pop(name, None) for name in _PLAIN}
+        paper = Paper(**{n: tuple(v or ()) if n in _LISTS else v for n, v in values.items()})
+        if self._plain:  # as the properties themselves would keep it
+            paper.__dict__.update(
+                {name: plain[name] or values[raw] for name, raw in _PLAIN.items()}
+            )
+        return paper
 
     def column(self, name: str, rows: npt.NDArray[np.integer] | None = None) -> list[Any]:
         """One field of the papers at `rows`, in their order, or of all; the other fields are not read."""
-        column = pa.Table.from_batches(self._batches, schema=_SCHEMA).column(name)
+        column = pa.Table.from_batches(self._batches).column(name)
         return (column if rows is None else column.take(pa.array(rows))).to_pylist()
 
     @cached_property
@@ -150,8 +173,6 @@ def open_batches(path: Path) -> list[pa.RecordBatch]:
     return [reader.get_batch(i) for i in range(reader.num_record_batches)]
 
 
-def _paper(values: dict[str, Any]) -> Paper:
-    facts: dict[str, Any] = {
-        name: tuple(value or ()) if name in _LISTS else value for name, value in values.items()
-    }
-    return Paper(**facts)
+def _plain_or_none(paper: Paper, name: str) -> str | None:
+    text: str = getattr(paper, name)
+    return None if text == getattr(paper, _PLAIN[name]) else text

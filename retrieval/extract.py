@@ -107,7 +107,8 @@ def extract(
         text = _attributed(
             papers[candidate.paper - 1], candidate.text, again=candidate.paper == previous
         )
-        draft = Draft(candidate.text, (candidate.paper,), ((candidate.paper, candidate.text),))
+        quoted = f"“{candidate.text}”"  # it says nothing of its own
+        draft = Draft(quoted, (candidate.paper,), ((candidate.paper, candidate.text),))
         sentences.append(replace(check_sentence(draft, papers), text=text))
         previous = candidate.paper
     return tuple(sentences)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -91,7 +91,6 @@ def _headings(
     found: Sequence[int],
 ) -> list[_Heading]:
     """What could stand over two papers and more, with its worth."""
-    mentions, written = _mentions(sentences, hits)
     n_papers = len({sentence.citations[0] for sentence in sentences})
     rows = {hits[s.citations[0] - 1].row for s in sentences} | set(found)
     counted = np.array(sorted(row for row in rows if row >= 0), dtype=np.int64)
@@ -99,12 +98,13 @@ def _headings(
         return []
     counts = TermCounts(index.lexical, counted)
     columns, bonus = counts.columns, counts.bonus
+    mentions, written = _mentions(sentences, hits, columns)
     everywhere = np.asarray(counts.matrix.mean(axis=0)).ravel()
     asked = tokens(question)
     headings = []
     for stems, weights in mentions.items():
         group = frozenset(n for n, weight in weights.items() if weight >= SUBJECT)
-        if stems not in columns or not FEWEST_PAPERS <= len(group) <= MOST_SHARE * n_papers:
+        if not FEWEST_PAPERS <= len(group) <= MOST_SHARE * n_papers:
             continue
         words = usual(written[stems])
         if _reads_well(stems, words, asked):
@@ -115,9 +115,9 @@ def _headings(
 
 
 def _mentions(
-    sentences: Sequence[Sentence], hits: Sequence[Hit]
+    sentences: Sequence[Sentence], hits: Sequence[Hit], terms: Container[Stems]
 ) -> tuple[Mapping[Stems, Counter[int]], Mapping[Stems, Counter[str]]]:
-    """How much each paper quoted is about each term, and how the papers write it."""
+    """How much each paper quoted is about each of the `terms`, and how the papers write it."""
     mentions: defaultdict[Stems, Counter[int]] = defaultdict(Counter)
     written: defaultdict[Stems, Counter[str]] = defaultdict(Counter)
     for n in dict.fromkeys(sentence.citations[0] for sentence in sentences):
@@ -125,7 +125,7 @@ def _mentions(
         quotes = [e.quote for s in sentences if s.citations[0] == n for e in s.evidence]
         weighed = [(paper.plain_title, SUBJECT), (paper.plain_abstract, 1)]
         for text, weight in [*weighed, *((quote, SUBJECT) for quote in quotes)]:
-            for stems, form in forms(text):
+            for stems, form in forms(text, terms):
                 mentions[stems][n] += weight
                 written[stems][form] += 1
     return mentions, written

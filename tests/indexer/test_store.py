@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from indexer import records
 from indexer.authors import author_key
 from indexer.build import build_index
 from indexer.encoder import ASTRO_ID, ASTRO_SHA256, load_encoder
@@ -66,6 +67,30 @@ def test_papers_come_back_as_they_went_in(small_index: Index) -> None:
         small_index.row_of("")
     with pytest.raises(IndexError):
         small_index.papers[len(PAPERS)]
+
+
+MARKED = {
+    "bibcode": "2024Made....1A", "year": 2024, "title": "Jets at $z \\sim 6$ in M&amp;M", "abstract": "A disc of $10\\,M_\\odot$.",
+}  # fmt: skip
+
+
+def test_plain_text_is_kept_unless_other_code_made_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Paper(title=MARKED["title"], abstract=MARKED["abstract"])  # type: ignore[arg-type]
+    assert (made.plain_title, made.plain_abstract) != (made.title, made.abstract)
+    out = build_small_index(tmp_path, [MARKED, PAPERS[0]])
+    monkeypatch.setattr(records, "plain_text", lambda text: f"made anew: {text}")
+    for papers in (open_index(out).papers, list(open_index(out).papers)):
+        marked, bare = papers[0], papers[1]
+        assert (marked.plain_title, marked.plain_abstract) == (
+            made.plain_title,
+            made.plain_abstract,
+        )
+        assert marked.title == made.title
+        assert (bare.plain_title, bare.plain_abstract) == (bare.title, bare.abstract)
+    monkeypatch.setattr("indexer.store.text_version", lambda: "of other code")
+    assert open_index(out).papers[0].plain_title == f"made anew: {made.title}"
 
 
 def test_two_builds_of_the_same_are_the_same(tmp_path: Path, small_index: Index) -> None:
