@@ -7,6 +7,7 @@ import streamlit as st
 from app import library_parts
 from app.page_parts import literal, paper_cards
 from app.page_session import asked
+from app.problems import told_visitor
 from indexer.errors import WayfinderError
 from indexer.store import Index
 from retrieval.fields import identifiers_in
@@ -71,7 +72,7 @@ def _found(index: Index) -> None:
                     "similar", text or named, lambda: similar(index, papers, settings, text=text, by=by)
                 )  # fmt: skip
         except WayfinderError as error:
-            st.warning(literal(str(error)))
+            st.warning(literal(told_visitor(error)))
             return
         st.session_state["similar-key"] = key
     _shown(st.session_state["similar-result"])

@@ -85,6 +85,7 @@ def test_privacy_says_what_is_configured(
     ("environment", "said"),
     [
         ({}, "Questions are in no log."),
+        ({"WAYFINDER_LOG_QUESTIONS": "1"}, "Questions are in no log, unless an error quotes one."),
         ({}, "your address and the pages that you have open are counted in memory"),
         ({"WAYFINDER_LOG": "json"}, "neither its words nor who asked"),
         ({"WAYFINDER_LOG": "json", "WAYFINDER_LOG_QUESTIONS": "1"}, "with its words and your name or address in it"),
