@@ -201,9 +201,9 @@ def answer_files(answer: Answer) -> None:
     _export("The answer", exports.ANSWER, answer, answer.papers, answer.question, "answer")
 
 
-def search_files(result: SearchResult) -> None:
-    """What a search found to take away, as a list to read and as papers, and the papers at ADS."""
-    _export("The list", exports.SEARCH, result, result.hits, result.query, "search")
+def search_files(result: SearchResult, words: str = "") -> None:
+    """What a search found to take away, as a list to read and as papers, and the papers at ADS; `words` name the files."""
+    _export("The list", exports.SEARCH, result, result.hits, words or result.query, "search")
 
 
 def _export(name: str, forms: Sequence[Form[T]], what: T, hits: Sequence[Hit], words: str, key: str) -> None:  # fmt: skip

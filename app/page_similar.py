@@ -101,9 +101,9 @@ def _shown(result: SearchResult) -> None:
     if not result.hits:
         st.info("No paper is like these in that way: try “What they say”.")
         return
-    found = [hit.paper for hit in result.hits]
+    st.subheader("Similar papers", anchor=False)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button("Add all to library", on_click=library_parts.add_papers, args=(found,))
-        library_parts.paper_files(lambda: found, "similar papers", "similar")
-    library_parts.ads_links(found)
-    paper_cards("Similar papers", result.hits, (), result.settings, tools=library_parts.add_control)
+        found = [hit.paper for hit in result.hits]
+        st.button("Add all to library", icon=":material/bookmark_add:", on_click=library_parts.add_papers, args=(found,))  # fmt: skip
+        library_parts.search_files(result, "similar papers")
+    paper_cards("", result.hits, (), result.settings, tools=library_parts.add_control)

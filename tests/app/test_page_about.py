@@ -114,7 +114,9 @@ def test_an_abstract_or_an_identifier_finds_similar_papers(small_index_dir: Path
     page = shown(test)
     assert "Cold gas starves" in page
     assert "<script" not in " ".join(element.proto.body for element in test.get("html"))
-    assert [b.label for b in test.get("download_button")] == ["BibTeX", "RIS", "CSV"]
+    drawn = [str(e.value) if e.type == "subheader" else e.label for e in test.main if e.type in ("subheader", "button", "download_button")]  # fmt: skip
+    files = ["Markdown", "HTML", "JSON", "BibTeX", "RIS", "CSV"]
+    assert drawn[:9] == ["Find similar papers", "Similar papers", "Add all to library", *files]
     test.text_area[0].set_value("arXiv:2504.00007")
     test.button[0].click().run()
     page = shown(test)
