@@ -62,11 +62,15 @@ def add_control(n: int, hit: Hit) -> None:
 def add_papers(papers: Sequence[Paper], *, indexed: bool = True) -> None:
     """Add papers to the library and say so."""
     library = visitors_library()
-    n, full = library.add(papers, indexed=indexed)
-    said = f"{n:,} added to your library" if n else "Already in your library"
-    st.toast(f"{said}." if not full else f"{said}; {full:,} found no room: it holds at most {MOST_PAPERS:,} papers.")  # fmt: skip
+    st.toast(added_words(*library.add(papers, indexed=indexed)))
     if library.kept is not None and library.kept.problem:
         st.toast(literal(library.kept.problem), icon=":material/warning:")
+
+
+def added_words(n: int, full: int) -> str:
+    """What became of papers that were to be added, in a sentence: so many were, so many found no room."""
+    said = f"{n:,} added to your library" if n else "Already in your library"
+    return f"{said}." if not full else f"{said}; {full:,} found no room: it holds at most {MOST_PAPERS:,} papers."  # fmt: skip
 
 
 def emptied() -> None:
@@ -109,8 +113,13 @@ def file_taken(index: Index, key: str) -> None:
         st.rerun()
 
 
+def tell_later(text: str) -> None:
+    """Have `file_told` say this, where it stood what became of the file that was read last."""
+    st.session_state["library-told"] = Told(text.strip())
+
+
 def file_told() -> None:
-    """What became of the file that was read last."""
+    """What became of what was added last: a file, or papers by their names."""
     told: Told | None = st.session_state.get("library-told")
     if told is not None:
         _tell(told)
