@@ -75,8 +75,12 @@ def search_controls(of: Host) -> SearchSettings:
     with st.popover(named_count("Filters", _FILTERS), icon=":material/filter_list:", key="filters"):
         filters = _filters()
     with st.popover(named_count("Ranking", _RANKING), icon=":material/sort:", key="ranking"):
-        settings = _which_first()
-        settings = _how_to_search(settings, of)
+        with st.container(key="ranking-box"):  # app/page.css makes room for two columns
+            first, second = st.columns(2, gap="medium")
+        with first:
+            settings = _which_first()
+        with second:
+            settings = _how_to_search(settings, of)
     return replace(settings, filters=filters)
 
 
@@ -187,11 +191,14 @@ def _which_first() -> SearchSettings:
     if recency:
         half_life = slider("halflife", "Recent means", 0.5, format="%g years", help="After this time a paper's bonus has halved.")  # fmt: skip
     impact = slider("impact", "Prefer cited papers", 0.05, help="Compares a paper with papers of its own year; unknown counts are neutral.")  # fmt: skip
-    return SearchSettings(recency=recency, impact=impact, half_life_years=half_life)
+    diversity = slider("diversity", "Different papers", 0.05, help="Above 0, a paper that says what one before it says comes later.")  # fmt: skip
+    return SearchSettings(
+        recency=recency, impact=impact, half_life_years=half_life, diversity=diversity
+    )
 
 
 def _how_to_search(settings: SearchSettings, of: Host) -> SearchSettings:
-    """What few people change: words against meaning, diversity, reviews, models."""
+    """What few people change: words against meaning, reviews, models."""
     mode = st.segmented_control(
         "Search by words and meaning",
         list(_MODES),
@@ -201,7 +208,7 @@ def _how_to_search(settings: SearchSettings, of: Host) -> SearchSettings:
         key=state_key("mode"),
         persist_state="session",
     )
-    diversity = slider("diversity", "Different papers", 0.05, help="Above 0, a paper that says what one before it says comes later.")  # fmt: skip
+    keyword_weight = _keyword_weight(mode)
     reviews_first = toggle("reviews", "Reviews first")
     toggle("teams", "Hear different teams", help="In answers, near-duplicates and further papers of one team make room for others that fit as well.")  # fmt: skip
     understand = toggle("understand", "Understand years, objects and names", help="Off: the question is taken as plain words.")  # fmt: skip
@@ -209,8 +216,7 @@ def _how_to_search(settings: SearchSettings, of: Host) -> SearchSettings:
     return replace(
         settings,
         mode=mode,
-        keyword_weight=_keyword_weight(mode),
-        diversity=diversity,
+        keyword_weight=keyword_weight,
         reviews_first=reviews_first,
         understand=understand,
         hyde=hyde,
