@@ -93,7 +93,7 @@ def continue_landscape(corpus: Corpus, earlier: Earlier) -> Landscape:
     regions = tuple(
         replace(r, n_papers=int((clusters[:, r.level] == r.number).sum())) for r in before.regions
     )
-    placed = np.isfinite(places).all(axis=1)
+    placed: npt.NDArray[np.bool_] = np.asarray(np.isfinite(places).all(axis=1))
     of_before, first = np.unique(from_row, return_index=True)  # a second one of equal text is new
     stayed = of_before >= 0
     placed[first[stayed]] = before.placed[of_before[stayed]]
