@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from indexer import whole_file
 from indexer.clean import plain_text
-from indexer.errors import QueryError, StorageError
+from indexer.errors import QueryError
 from indexer.landscape import Landscape
 from indexer.store import Index
 from retrieval.impact import Impact
@@ -212,11 +213,7 @@ def save(spec: Spec, path: Path) -> None:
     """
     if path.suffix.lower() not in (".svg", ".png"):
         raise QueryError(f"{path} should end in .svg or .png.")
-    content = svg(spec).encode() if path.suffix.lower() == ".svg" else png(spec)
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error.strerror or error}.") from error
+    whole_file.save(path, svg(spec).encode() if path.suffix.lower() == ".svg" else png(spec))
 
 
 def _base(title: str, rows: list[dict[str, Any]]) -> Spec:

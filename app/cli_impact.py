@@ -11,6 +11,7 @@ import typer
 
 from app.terminal import JsonOption, QuietOption, index_directory, out, say
 from indexer.errors import QueryError, SourceError
+from indexer.whole_file import save
 
 if TYPE_CHECKING:
     from indexer.store import Index
@@ -64,7 +65,8 @@ def impact(
     if report is not None:
         from app.impact_report import report as page
 
-        _save(report, page(opened, found).encode())
+        save(report, page(opened, found).encode())
+        say(f"{report} written")
     if plot is not None:
         from app import charts
 
@@ -131,11 +133,3 @@ def _identifiers(path: Path) -> tuple[str, ...]:
     if not found:
         raise SourceError(f"{path} holds no identifier: give a bibcode, arXiv id or DOI a line.")
     return found
-
-
-def _save(path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise SourceError(f"{path} cannot be written: {error}") from error
-    say(f"{path} written")

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from app.terminal import say
-from indexer.errors import QueryError, StorageError
+from indexer.errors import QueryError
 from indexer.records import Paper
-from indexer.whole_file import write_whole
+from indexer.whole_file import not_a_file, save
 from retrieval.answer_files import (
     answer_html,
     answer_json,
@@ -104,12 +103,7 @@ class Exports(Generic[T]):
         else:
             papers = [hit.paper for hit in hits]
             (text,) = (form.make(papers) for form in PAPERS if f".{form.ending}" == ending)
-        try:
-            if (why := _not_a_file(path)) is not None:
-                raise StorageError(f"{path} was not written: {why}.")
-            write_whole(path, text.encode("utf-8", "backslashreplace"))
-        except OSError as error:
-            raise StorageError(f"{path} was not written: {error.strerror or error}.") from error
+        save(path, text.encode("utf-8", "backslashreplace"))
 
 
 def _check(path: Path, endings: Sequence[str]) -> None:
@@ -117,23 +111,9 @@ def _check(path: Path, endings: Sequence[str]) -> None:
         raise QueryError(
             f"--export {path} ends in {path.suffix or 'nothing'}: choose one of {', '.join(endings)}."
         )
-    if (why := _not_a_file(path)) is not None:
+    if (why := not_a_file(path)) is not None:
         raise QueryError(f"--export {path}: {why}. Name a file, or a place for a new one.")
     if not path.parent.is_dir():
         raise QueryError(f"--export {path}: there is no folder {path.parent}. Make it first.")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise QueryError(f"--export {path}: the folder {path.parent} may not be written to.")
-
-
-def _not_a_file(path: Path) -> str | None:
-    """Why what is at a path may not be replaced; None for a file or nothing."""
-    try:
-        kind = path.lstat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        return f"it cannot be looked at ({error.strerror or error})"
-    if stat.S_ISREG(kind):
-        return None
-    what = {stat.S_IFDIR: "a folder", stat.S_IFLNK: "a link"}.get(stat.S_IFMT(kind), "a device or a pipe")  # fmt: skip
-    return f"{what} is there, which is not replaced"

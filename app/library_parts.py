@@ -54,11 +54,15 @@ def keep_or_take_out(paper: Paper) -> None:
 def add_papers(papers: Sequence[Paper], *, indexed: bool = True) -> None:
     """Add papers to the library and say so."""
     library = visitors_library()
-    n, full = library.add(papers, indexed=indexed)
-    said = f"{n:,} added to your library" if n else "Already in your library"
-    st.toast(f"{said}." if not full else f"{said}; {full:,} found no room: it holds at most {MOST_PAPERS:,} papers.")  # fmt: skip
+    st.toast(added_words(*library.add(papers, indexed=indexed)))
     if library.kept is not None and library.kept.problem:
         st.toast(literal(library.kept.problem), icon=":material/warning:")
+
+
+def added_words(n: int, full: int) -> str:
+    """What became of papers that were to be added, in a sentence: so many were, so many found no room."""
+    said = f"{n:,} added to your library" if n else "Already in your library"
+    return f"{said}." if not full else f"{said}; {full:,} found no room: it holds at most {MOST_PAPERS:,} papers."  # fmt: skip
 
 
 def emptied() -> None:
@@ -101,8 +105,13 @@ def file_taken(index: Index, key: str) -> None:
         st.rerun()
 
 
+def tell_later(text: str) -> None:
+    """Have `file_told` say this, where it stood what became of the file that was read last."""
+    st.session_state["library-told"] = Told(text.strip())
+
+
 def file_told() -> None:
-    """What became of the file that was read last."""
+    """What became of what was added last: a file, or papers by their names."""
     told: Told | None = st.session_state.get("library-told")
     if told is not None:
         _tell(told)
@@ -193,9 +202,9 @@ def answer_files(answer: Answer) -> None:
     _export("The answer", exports.ANSWER, answer, answer.papers, answer.question, "answer")
 
 
-def search_files(result: SearchResult) -> None:
-    """What a search found to take away, as a list to read and as papers, and the papers at ADS."""
-    _export("The list", exports.SEARCH, result, result.hits, result.query, "search")
+def search_files(result: SearchResult, words: str = "") -> None:
+    """What a search found to take away, as a list to read and as papers, and the papers at ADS; `words` name the files."""
+    _export("The list", exports.SEARCH, result, result.hits, words or result.query, "search")
 
 
 def _export(name: str, forms: Sequence[Form[T]], what: T, hits: Sequence[Hit], words: str, key: str) -> None:  # fmt: skip

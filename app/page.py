@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import page_parts
 from app.page_session import open_index, visitors_llm
+from app.problems import told_visitor
 from indexer.errors import WayfinderError
 
 # What stands under the name of a page that does not draw its own head.
@@ -34,7 +35,7 @@ def main() -> None:
     try:
         page.run()
     except WayfinderError as error:
-        st.error(page_parts.literal(str(error)))
+        st.error(page_parts.literal(told_visitor(error)))
     with st.container(key="page-foot"):
         st.page_link(pages[-1], label="Privacy on this host")
 

@@ -23,7 +23,7 @@ from app.card_tools import CardTools
 from app.page_question import examples, question_box
 from app.page_session import asked, visitors_llm
 from app.page_thread import earlier_turns, forget, remember, thread_of
-from app.page_wording import Asking, asking
+from app.page_wording import Asking, asking, wording_box
 from indexer.store import Index
 from retrieval import ask
 from retrieval.followup import made_whole
@@ -46,10 +46,8 @@ def main() -> None:
         button="Ask",
     )
     of = page_settings.host()
-    with st.container(horizontal=True, key="settings"):
-        settings = page_settings.search_controls(of)
-        chosen = asking(of)
-        page_files.take()
+    settings = page_settings.settings_row(of, lambda: wording_box(of), page_files.take)
+    chosen = asking(of)
     index = page_link.linked_index()
     settings = library_parts.narrowed(index, settings)
     question = str(st.session_state.asked).strip()

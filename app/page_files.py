@@ -13,8 +13,9 @@ from retrieval.fulltext import MOST_FILES, FullTexts, read_full_texts, together
 
 
 def take() -> None:
-    """A button that opens a place to add files; read those that are new."""
-    before: dict[str, FullTexts] = st.session_state.get("files", {})
+    """A button that opens a place to add files; those that are new are read, and the page is drawn with them."""
+    before: dict[str, FullTexts] = dict(st.session_state.get("files", {}))
+    known = set(before)
     label = f"Full texts · {len(before)}" if before else "Full texts"
     with st.popover(label, icon=":material/attach_file:", key="full-texts"):
         files: dict[str, FullTexts] = {}
@@ -25,6 +26,8 @@ def take() -> None:
                     before[key] = read_full_texts([(name, data)])
             files[key] = before[key]
         st.session_state.files = files
+        if set(files) != known:
+            st.rerun()
         _say_read(together(files.values()))
 
 

@@ -15,6 +15,7 @@ from app.cli_impact import as_csv
 from app.impact_report import moved, moved_head, moved_words, numbers, report, terms
 from app.page_parts import literal, table
 from app.page_session import asked, forget_set, set_from_map
+from app.problems import told_visitor
 from indexer.errors import WayfinderError
 from indexer.store import Index
 from retrieval.impact import (
@@ -51,7 +52,7 @@ def draw(index: Index) -> None:
     try:
         found = _found(index, names, kind, scope)
     except WayfinderError as error:
-        st.warning(literal(str(error)))
+        st.warning(literal(told_visitor(error)))
         return
     _draw(index, found)
 

@@ -20,6 +20,7 @@ from retrieval.fields import identifiers_in
 ASK_PAGE = "page_ask.py"  # as app/page.py names it
 LISTED = 500  # papers shown in the table; the files have all
 MOST_PASTED = 50_000  # characters
+_ADDING = "library-adding"  # of the session: whether the box that adds is unfolded
 _TAKE_AWAY = "Take them away as BibTeX, and add that file when you come back."
 
 
@@ -30,7 +31,7 @@ def draw(index: Index) -> None:
     st.caption(library_words() if library.kept else f"{library_words()} {_TAKE_AWAY}")
     if library.kept is not None and library.kept.problem:
         st.warning(literal(library.kept.problem))
-    _added(index, empty=not library)
+    _added(index, len(library))
     library_parts.file_told()
     if not library:
         if library.kept is not None and library.kept.problem:
@@ -62,9 +63,11 @@ def _deletion() -> None:
         st.button("Delete it now", on_click=library_parts.emptied, type="primary")
 
 
-def _added(index: Index, *, empty: bool) -> None:
-    """Where papers come from: a file, or identifiers."""
-    with st.expander("Add papers", expanded=empty):
+def _added(index: Index, n: int) -> None:
+    """Where papers come from: a file, or identifiers; folded once the library's `n` papers are others than before."""
+    if st.session_state.get("library-drawn") != n:
+        st.session_state["library-drawn"], st.session_state[_ADDING] = n, not n
+    with st.expander("Add papers", expanded=not n, key=_ADDING, on_change="rerun"):
         library_parts.file_taken(index, "library-file")
         with st.form("library-identifiers", border=False, clear_on_submit=True):
             pasted = st.text_area(
@@ -82,15 +85,16 @@ def _add_named(index: Index, pasted: str) -> None:
             found.append(index.papers[index.row_of(name)])
         except PaperNotFound:
             missing.append(name)
+    lacking = f"Not in this index: {', '.join(missing[:20])}{' …' if len(missing) > 20 else ''}."
     if found:
-        library_parts.add_papers(found)
-    if missing:
-        st.warning(
-            literal(
-                f"Not in this index: {', '.join(missing[:20])}{' …' if len(missing) > 20 else ''}"
-            )
+        n, full = library_parts.visitors_library().add(found)
+        library_parts.tell_later(
+            f"{library_parts.added_words(n, full)} {lacking if missing else ''}"
         )
-    if not found and not missing:
+        st.rerun()
+    elif missing:
+        st.warning(literal(lacking))
+    else:
         st.warning("No identifier was found: write a bibcode, an arXiv id or a DOI, such as 2019ApJ...875L...1E or 1906.11238.")  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import streamlit as st
 
 from app import library_parts, map_parts, page_parts
 from app.map_data import pack
+from app.problems import told_visitor
 from indexer import config
 from indexer.build import map_index
 from indexer.errors import WayfinderError
@@ -36,7 +37,7 @@ def draw(index: Index, *, llm: LLM | None = None, impact_page: Any = None) -> No
             return
         _whole(index, opened_landscape(index), llm, impact_page)
     except WayfinderError as error:
-        st.error(page_parts.literal(str(error)))
+        st.error(page_parts.literal(told_visitor(error)))
 
 
 def _offer(index: Index) -> None:

@@ -29,9 +29,8 @@ def main() -> None:
     """Draw the page: what is asked, then the plan, then the run, then the report."""
     index = open_index()
     of = page_settings.host()
-    with st.container(horizontal=True, key="settings"):
-        settings = page_settings.search_controls(of)
-        offline = of.llm and page_settings.toggle("quote", "Quote only, no language model")
+    settings = page_settings.settings_row(of, lambda: _quote_only(of))
+    offline = of.llm and page_settings.value_of("quote")
     job: ResearchJob | None = st.session_state.get("research")
     if job is None:
         _asked(index, settings, offline=offline)
@@ -41,6 +40,11 @@ def main() -> None:
     else:
         _ended(index, job, settings)
     page_parts.foot(index)
+
+
+def _quote_only(of: page_settings.Host) -> None:
+    if of.llm:
+        page_settings.toggle("quote", "Quote only, no language model")
 
 
 def _asked(index: Index, settings: SearchSettings, *, offline: bool) -> None:

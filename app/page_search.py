@@ -42,11 +42,7 @@ def main() -> None:
         placeholder="Words, a question, an abstract, an author, a bibcode or an arXiv id",
         button="Search",
     )
-    of = page_settings.host()
-    with st.container(horizontal=True, key="settings"):
-        settings = page_settings.search_controls(of)
-        with st.popover("What can be written", icon=":material/help:"):
-            st.markdown(_WRITTEN)
+    settings = page_settings.settings_row(page_settings.host(), _what_can_be_written)
     index = page_link.linked_index()
     settings = library_parts.narrowed(index, settings)
     words = str(st.session_state.searched).strip()
@@ -121,6 +117,11 @@ def _cards(index: Index, words: str, result: SearchResult) -> None:
     )
     if n_pages > 1:
         st.pagination(n_pages, key=place)
+
+
+def _what_can_be_written() -> None:
+    with st.popover("What can be written", icon=":material/help:"):
+        st.markdown(_WRITTEN)
 
 
 def _ask(words: str) -> None:

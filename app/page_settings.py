@@ -7,8 +7,8 @@ their values from page to page.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -64,25 +64,70 @@ def restore(settings: Mapping[str, Value]) -> None:
         st.session_state[state_key(name)] = value
 
 
-def named_count(label: str, names: Sequence[str]) -> str:
-    """A label with how many of these controls are not as usual."""
+def settings_row(of: Host, *further: Callable[[], object]) -> SearchSettings:
+    """Buttons that open filters and ranking, and what `further` draws beside them; return what the first two say."""
+    st.session_state["settings-of-page"] = changed()
+    _row(of, further)
+    return _chosen(of)
+
+
+@st.fragment
+def _row(of: Host, further: Sequence[Callable[[], object]]) -> None:
+    """The row alone is drawn again when one of its boxes opens; the page when something was changed in it."""
+    with st.container(horizontal=True, key="settings"):
+        opened_by("Filters", _FILTERS, ":material/filter_list:", "filters", _filters)
+        opened_by("Ranking", _RANKING, ":material/sort:", "ranking", lambda: _ranking(of))
+        for draw in further:
+            draw()
+    if changed() != st.session_state["settings-of-page"]:
+        st.rerun()
+
+
+def opened_by(
+    label: str, names: Sequence[str], icon: str, key: str, draw: Callable[[], object]
+) -> None:
+    """A button with how many of its controls are not as usual, and the box that it opens, drawn while it is open."""
     n = len(changed().keys() & set(names))
-    return f"{label} · {n}" if n else label
-
-
-def search_controls(of: Host) -> SearchSettings:
-    """Two buttons that open filters and ranking; return what they say."""
-    with st.popover(named_count("Filters", _FILTERS), icon=":material/filter_list:", key="filters"):
-        filters = _filters()
-    with st.popover(named_count("Ranking", _RANKING), icon=":material/sort:", key="ranking"):
-        settings = _which_first()
-        settings = _how_to_search(settings, of)
-    return replace(settings, filters=filters)
+    shown = f"{label} · {n}" if n else label
+    with st.popover(shown, icon=icon, key=key, on_change="rerun") as box:
+        if box.open:
+            draw()
 
 
 def value_of(name: str) -> Any:
-    """A control's value now. Each is drawn with it: one that a closed popover hides is drawn when it opens."""
+    """A control's value now, whether it is drawn or not."""
     return st.session_state.get(state_key(name), CONTROLS[name].usual)
+
+
+def _chosen(of: Host) -> SearchSettings:
+    """What filters and ranking say."""
+    mode = value_of("mode")
+    reread = None
+    if of.reranker != "none" and (of.reranker or mode == "hybrid"):
+        reread = None if value_of("rerank") else False
+    return SearchSettings(
+        filters=SearchFilters(
+            since=value_of("since"),
+            until=value_of("until"),
+            min_citations=value_of("citations") or None,
+            author=_written("author") or None,
+            facility=_written("facility") or None,
+        ),
+        recency=value_of("recency"),
+        half_life_years=value_of("halflife"),
+        impact=value_of("impact"),
+        diversity=value_of("diversity"),
+        mode=mode,
+        keyword_weight=value_of("words"),
+        reviews_first=value_of("reviews"),
+        understand=value_of("understand"),
+        hyde=of.llm and value_of("hyde"),
+        rerank=reread,
+    )
+
+
+def _written(name: str) -> str:
+    return str(value_of(name) or "").strip()
 
 
 def number(name: str, label: str, **options: Any) -> Any:
@@ -154,26 +199,17 @@ def one_of(name: str, label: str, shown: Mapping[Any, str], **options: Any) -> A
     )
 
 
-def _filters() -> SearchFilters:
+def _filters() -> None:
     first, second = st.columns(2)
     with first:
-        since = number("since", "From year")
+        number("since", "From year")
     with second:
-        until = number("until", "To year")
-    citations = number(
-        "citations", "Citations at least", help="Papers whose count is unknown are left out."
-    )
-    author = words("author", "Author", placeholder="Riess, or Riess, A")
-    facility = words("facility", "Names the facility", placeholder="JWST")
+        number("until", "To year")
+    number("citations", "Citations at least", help="Papers whose count is unknown are left out.")
+    words("author", "Author", placeholder="Riess, or Riess, A")
+    words("facility", "Names the facility", placeholder="JWST")
     if any(name in changed() for name in _FILTERS):
         st.button("Clear filters", on_click=_clear, args=(_FILTERS,))
-    return SearchFilters(
-        since=since,
-        until=until,
-        min_citations=citations or None,
-        author=author or None,
-        facility=facility or None,
-    )
 
 
 def _clear(names: Sequence[str]) -> None:
@@ -181,17 +217,25 @@ def _clear(names: Sequence[str]) -> None:
         st.session_state[state_key(name)] = CONTROLS[name].usual
 
 
-def _which_first() -> SearchSettings:
-    recency = slider("recency", "Prefer recent papers", 0.05, help="0 ignores the date. At 1, a paper of today outweighs the best match of long ago.")  # fmt: skip
-    half_life = value_of("halflife")
-    if recency:
-        half_life = slider("halflife", "Recent means", 0.5, format="%g years", help="After this time a paper's bonus has halved.")  # fmt: skip
-    impact = slider("impact", "Prefer cited papers", 0.05, help="Compares a paper with papers of its own year; unknown counts are neutral.")  # fmt: skip
-    return SearchSettings(recency=recency, impact=impact, half_life_years=half_life)
+def _ranking(of: Host) -> None:
+    with st.container(key="ranking-box"):  # app/page.css makes room for two columns
+        first, second = st.columns(2, gap="medium")
+    with first:
+        _which_first()
+    with second:
+        _how_to_search(of)
 
 
-def _how_to_search(settings: SearchSettings, of: Host) -> SearchSettings:
-    """What few people change: words against meaning, diversity, reviews, models."""
+def _which_first() -> None:
+    slider("recency", "Prefer recent papers", 0.05, help="0 ignores the date. At 1, a paper of today outweighs the best match of long ago.")  # fmt: skip
+    if value_of("recency"):
+        slider("halflife", "Recent means", 0.5, format="%g years", help="After this time a paper's bonus has halved.")  # fmt: skip
+    slider("impact", "Prefer cited papers", 0.05, help="Compares a paper with papers of its own year; unknown counts are neutral.")  # fmt: skip
+    slider("diversity", "Different papers", 0.05, help="Above 0, a paper that says what one before it says comes later.")  # fmt: skip
+
+
+def _how_to_search(of: Host) -> None:
+    """What few people change: words against meaning, reviews, models."""
     mode = st.segmented_control(
         "Search by words and meaning",
         list(_MODES),
@@ -201,46 +245,30 @@ def _how_to_search(settings: SearchSettings, of: Host) -> SearchSettings:
         key=state_key("mode"),
         persist_state="session",
     )
-    diversity = slider("diversity", "Different papers", 0.05, help="Above 0, a paper that says what one before it says comes later.")  # fmt: skip
-    reviews_first = toggle("reviews", "Reviews first")
+    if mode == "hybrid":
+        _keyword_weight()
+    toggle("reviews", "Reviews first")
     toggle("teams", "Hear different teams", help="In answers, near-duplicates and further papers of one team make room for others that fit as well.")  # fmt: skip
-    understand = toggle("understand", "Understand years, objects and names", help="Off: the question is taken as plain words.")  # fmt: skip
-    hyde = of.llm and toggle("hyde", "Also search for an imagined abstract", help="The language model writes the abstract that would answer; the search looks for papers like it too.")  # fmt: skip
-    return replace(
-        settings,
-        mode=mode,
-        keyword_weight=_keyword_weight(mode),
-        diversity=diversity,
-        reviews_first=reviews_first,
-        understand=understand,
-        hyde=hyde,
-        rerank=_rerank(of, mode),
-    )
+    toggle("understand", "Understand years, objects and names", help="Off: the question is taken as plain words.")  # fmt: skip
+    if of.llm:
+        toggle("hyde", "Also search for an imagined abstract", help="The language model writes the abstract that would answer; the search looks for papers like it too.")  # fmt: skip
+    if of.reranker != "none" and (of.reranker or mode == "hybrid"):
+        toggle("rerank", "Read the first papers again", help="The first papers are read word by word, and those that answer the question best come first.")  # fmt: skip
 
 
-def _rerank(of: Host, mode: str) -> bool | None:
-    if of.reranker == "none" or (of.reranker is None and mode != "hybrid"):
-        return None
-    reread = toggle("rerank", "Read the first papers again", help="The first 30 papers are read word by word, and those that answer the question best come first.")  # fmt: skip
-    return None if reread else False
-
-
-def _keyword_weight(mode: str) -> float | None:
+def _keyword_weight() -> None:
     control = CONTROLS["words"]
     assert isinstance(control, OneOf)
-    if mode != "hybrid":
-        return value_of("words")
-    chosen: float | None = st.select_slider(
+    st.select_slider(
         "Words against meaning",
         control.among,
         value_of("words"),
         format_func=lambda weight: "automatic" if weight is None else f"{weight:.1f}",
         help="1 counts the question's words alone, 0 its meaning alone. "
-        "Automatic: about half and half, and a little more for search words than for questions.",
+        "Automatic: about a quarter, and a little more for search words than for questions.",
         key=state_key("words"),
         persist_state="session",
     )
-    return chosen
 
 
 def taken_away(question: str) -> tuple[str, ...]:

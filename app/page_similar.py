@@ -8,6 +8,7 @@ from app import library_parts
 from app.card_tools import CardTools
 from app.page_parts import literal, paper_cards
 from app.page_session import asked
+from app.problems import told_visitor
 from indexer.errors import WayfinderError
 from indexer.store import Index
 from retrieval.fields import identifiers_in
@@ -72,7 +73,7 @@ def _found(index: Index) -> None:
                     "similar", text or named, lambda: similar(index, papers, settings, text=text, by=by)
                 )  # fmt: skip
         except WayfinderError as error:
-            st.warning(literal(str(error)))
+            st.warning(literal(told_visitor(error)))
             return
         st.session_state["similar-key"] = key
     _shown(st.session_state["similar-result"])
@@ -101,9 +102,9 @@ def _shown(result: SearchResult) -> None:
     if not result.hits:
         st.info("No paper is like these in that way: try “What they say”.")
         return
-    found = [hit.paper for hit in result.hits]
+    st.subheader("Similar papers", anchor=False)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button("Add all to library", on_click=library_parts.add_papers, args=(found,))
-        library_parts.paper_files(lambda: found, "similar papers", "similar")
-    library_parts.ads_links(found)
-    paper_cards("Similar papers", result.hits, (), result.settings, tools=CardTools())
+        found = [hit.paper for hit in result.hits]
+        st.button("Add all to library", icon=":material/bookmark_add:", on_click=library_parts.add_papers, args=(found,))  # fmt: skip
+        library_parts.search_files(result, "similar papers")
+    paper_cards("", result.hits, (), result.settings, tools=CardTools())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from app.page_parts import literal
-from app.page_settings import Host, named_count, one_of, slider, toggle, words
+from app.page_settings import Host, one_of, opened_by, slider, toggle, value_of, words
 from indexer.errors import QueryError
 from retrieval.synthesis import AnswerStyle
 
@@ -45,26 +45,42 @@ class Asking:
 
 
 def asking(of: Host) -> Asking:
-    """A button that opens these choices; usual ones where no language model can follow them."""
-    with st.popover(named_count("Answer", _NAMES), icon=":material/tune:", key="wording"):
-        kind = one_of("kind", "Kind of question", _KINDS)
-        n_papers = slider("papers", "Papers to read", 1)
-        offline = of.llm and toggle("quote", "Quote only, no language model")
-        style, drop = _wording(writes=of.llm and not offline)
-    return Asking(kind, offline, n_papers, style, drop)
+    """What these choices say; length, reader and language are usual where no language model can follow them."""
+    offline = of.llm and value_of("quote")
+    writes = of.llm and not offline
+    return Asking(
+        kind=value_of("kind"),
+        offline=offline,
+        n_papers=value_of("papers"),
+        style=_style()[0] if writes else AnswerStyle(),
+        drop=writes and value_of("drop"),
+    )
 
 
-def _wording(*, writes: bool) -> tuple[AnswerStyle, bool]:
-    """The style, and whether sentences that fail their checks are left out."""
-    if not writes:
+def wording_box(of: Host) -> None:
+    """A button that opens these choices."""
+    opened_by("Answer", _NAMES, ":material/tune:", "wording", lambda: _choices(of))
+
+
+def _choices(of: Host) -> None:
+    one_of("kind", "Kind of question", _KINDS)
+    slider("papers", "Papers to read", 1)
+    if not of.llm or toggle("quote", "Quote only, no language model"):
         st.caption("Length, reader and language need a language model: without one the papers are quoted as they are.")  # fmt: skip
-        return AnswerStyle(), False
-    length = one_of("length", "Length", _LENGTHS)
-    reader = one_of("reader", "Written for", _READERS)
-    language = words("language", "Language")
-    drop = toggle("drop", "Leave out sentences that fail their checks", help="Off: they are shown and marked, with the reason.")  # fmt: skip
+        return
+    one_of("length", "Length", _LENGTHS)
+    one_of("reader", "Written for", _READERS)
+    words("language", "Language")
+    toggle("drop", "Leave out sentences that fail their checks", help="Off: they are shown and marked, with the reason.")  # fmt: skip
+    if problem := _style()[1]:
+        st.warning(literal(problem))
+
+
+def _style() -> tuple[AnswerStyle, str]:
+    """Length, reader and language as chosen, in English where the language is none, and then why."""
+    length, reader = value_of("length"), value_of("reader")
+    language = str(value_of("language") or "").strip() or "English"
     try:
-        return AnswerStyle(length, reader, language or "English"), drop
+        return AnswerStyle(length, reader, language), ""
     except QueryError as error:
-        st.warning(literal(str(error)))
-        return AnswerStyle(length, reader), drop
+        return AnswerStyle(length, reader), str(error)

@@ -99,6 +99,8 @@ def _noted() -> list[str]:
         said.append("The log of this host has a line for each question, with its words and your name or address in it.")  # fmt: skip
     elif log.json:
         said.append("The log of this host has a line for each question: when, what kind, how long it took, what came of it; neither its words nor who asked.")  # fmt: skip
+    elif log.questions:
+        said.append("Questions are in no log, unless an error quotes one.")
     else:
         said.append("Questions are in no log.")
     by = "name" if web.login_header else "address"

@@ -1,4 +1,4 @@
-"""Errors as problem details (RFC 9457): what programs are told, without traces, paths or secrets."""
+"""What visitors, and programs as problem details (RFC 9457), are told of errors: no traces, paths or secrets."""
 
 from __future__ import annotations
 
@@ -10,11 +10,16 @@ from http import HTTPStatus
 from typing import Any
 
 from app.limits import TooBusy, TooOften
+from app.logs import outline
 from indexer.errors import (
+    EncoderError,
+    IndexCorrupt,
     IndexIncompatible,
     IndexMissing,
     MissingCredential,
     PaperNotFound,
+    SourceError,
+    StorageError,
     UserError,
     WayfinderError,
 )
@@ -23,7 +28,17 @@ from retrieval.errors import LLMError
 MEDIA_TYPE = "application/problem+json"
 MOST_SHOWN = 80  # characters of a value that was given
 _OF_THE_HOST = (IndexMissing, IndexIncompatible, MissingCredential, LLMError)
-_log = logging.getLogger("wayfinder.api")
+_log = logging.getLogger("wayfinder.errors")
+# What a visitor reads of errors that only the host can mend: their own words name its folders.
+_PLAIN: dict[type[WayfinderError], str] = {
+    IndexMissing: "This host has no index here, or it lacks the part that this needs.",
+    IndexIncompatible: "The index of this host was made by another version of Wayfinder, or with another encoder.",
+    IndexCorrupt: "The index of this host is damaged: a part of it is missing or altered.",
+    EncoderError: "A model that this needs is missing on this host, or fails.",
+    MissingCredential: "A key that this needs is not set on this host.",
+    SourceError: "Something that this needs cannot be read on this host.",
+    StorageError: "Something that this needs cannot be written on this host.",
+}
 
 SCHEMA: dict[str, Any] = {
     "title": "Problem",
@@ -85,12 +100,21 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, UserError) and not isinstance(error, _OF_THE_HOST):
         return Problem(422, str(error))
     reference = secrets.token_hex(4)
-    known = isinstance(error, WayfinderError)
-    _log.error("%s: %s", reference, error, exc_info=None if known else error)
+    _log.error("%s: %s", reference, error if isinstance(error, WayfinderError) else outline(error))
     if isinstance(error, _OF_THE_HOST):
         said = "This server cannot do that: its index or its configuration lacks what it needs. "
         return Problem(503, f"{said}{_ask_host(reference)}", reference=reference)
     return Problem(500, f"Something failed here. {_ask_host(reference)}", reference=reference)
+
+
+def told_visitor(error: WayfinderError) -> str:
+    """What a visitor reads of an error; what only the host can mend is said plainly, its own words go to the log."""
+    plain = next((said for kind, said in _PLAIN.items() if isinstance(error, kind)), None)
+    if plain is None:
+        return str(error)
+    reference = secrets.token_hex(4)
+    _log.error("%s: %s", reference, error)
+    return f"{plain} {_ask_host(reference)}"
 
 
 def _ask_host(reference: str) -> str:

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from indexer import config
-from indexer.errors import SourceError
+from indexer.errors import StorageError
 
 MOST_TRACES = 100  # of the command line: older ones are deleted when a new one begins
 MOST_DAYS = 90
@@ -50,7 +50,7 @@ def visit_folder() -> VisitFolder:
     """A new folder for one visitor's run, its name not to be guessed; what older ones left behind is deleted.
 
     Raises:
-        SourceError: it cannot be made.
+        StorageError: it cannot be made.
     """
     folder = _folder()
     for path in folder.glob(f"{_OF_A_VISIT}*"):
@@ -60,7 +60,7 @@ def visit_folder() -> VisitFolder:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return VisitFolder(Path(tempfile.mkdtemp(prefix=_OF_A_VISIT, dir=folder)))
     except OSError as error:
-        raise SourceError(f"The trace cannot be kept under {folder}: {error}") from error
+        raise StorageError(f"The trace cannot be kept under {folder}: {error}") from error
 
 
 def _folder() -> Path:

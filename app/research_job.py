@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from app.logs import outline
+from app.problems import told_visitor
 from app.research_files import VisitFolder
 from indexer.errors import WayfinderError
 from retrieval.research_records import Report
 from retrieval.research_trace import OnRecord, Record
+
+_log = logging.getLogger("wayfinder.research")
 
 Start = Callable[[threading.Event, OnRecord], Report]
 
@@ -57,10 +62,10 @@ class ResearchJob:
         try:
             self.report = run(self.cancel, self.records.append)
         except WayfinderError as error:
-            self.error = str(error)
-        except Exception as error:
+            self.error = told_visitor(error)
+        except Exception as error:  # noqa: BLE001 - the thread ends here, whatever it was
             self.error = f"The research broke off ({type(error).__name__}); its trace is kept."
-            raise
+            _log.error("A research run broke off: %s", outline(error))
 
     @property
     def n_steps(self) -> int:

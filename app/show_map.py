@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from indexer.errors import QueryError, StorageError
+from indexer.errors import QueryError
 from indexer.landscape import Landscape
 from indexer.store import Index
+from indexer.whole_file import save
 from retrieval.landscape import CLUSTER_COLOURS, named, opened_landscape
 from retrieval.spreadsheet import csv_text
 
@@ -111,17 +113,17 @@ def export_file(index: Index, path: Path) -> int:
         raise QueryError(
             f"{path} ends in {suffix or 'nothing'}: choose one of {', '.join(FORMATS)}."
         )
-    try:
-        if suffix == ".parquet":
-            import pyarrow as pa
-            import pyarrow.parquet as pq
-
-            pq.write_table(pa.Table.from_pylist(list(export_rows(index))), path)
-        else:
-            path.write_text(export_text(index, suffix), encoding="utf-8", newline="")
-    except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error.strerror or error}.") from error
+    save(path, _parquet(index) if suffix == ".parquet" else export_text(index, suffix).encode())
     return len(index.papers)
+
+
+def _parquet(index: Index) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    content = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(list(export_rows(index))), content)
+    return content.getvalue()
 
 
 def svg(landscape: Landscape) -> str:

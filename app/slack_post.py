@@ -6,7 +6,6 @@ import logging
 import secrets
 import threading
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
@@ -16,6 +15,8 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.http_retry import HttpRequest, HttpResponse, RetryHandler, RetryState
 from slack_sdk.http_retry.builtin_handlers import ConnectionErrorRetryHandler
 
+from app.logs import outline
+from app.problems import told_visitor
 from app.slack_blocks import Message, note
 from app.slack_state import SlackState
 from indexer.config import SlackConfig
@@ -119,10 +120,9 @@ def refused(error: Exception) -> SlackRefused:
 def words_of(error: Exception) -> str:
     """An error in words for people; what nobody expected is logged under a number, without what was asked."""
     if isinstance(error, WayfinderError):
-        return str(error)
+        return told_visitor(error)
     number = secrets.token_hex(4)
-    frames = "".join(traceback.format_tb(error.__traceback__))
-    log.error("Error %s: %s\n%s", number, type(error).__name__, frames)
+    log.error("Error %s: %s", number, outline(error))
     return f"Something broke here. Ask again; if it happens again, whoever runs Wayfinder finds it in the log under {number}."
 
 

@@ -156,6 +156,7 @@ def _set_streamlit(settings: WebConfig, *, host: str, port: int) -> None:
             "server.port": port,
             "server.baseUrlPath": settings.base_path.strip("/"),
             "logger.level": "warning",
+            "logger.enableRich": False,  # it prints what an error says past the log
             # A collection of everything after each drawing stops all pages for a while (docs/decisions.md).
             "runner.postScriptGC": False,
             "server.maxUploadSize": MOST_UPLOAD_BYTES // 1024**2,

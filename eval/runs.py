@@ -22,6 +22,7 @@ from indexer.config import REPOSITORY
 from indexer.errors import StorageError
 from indexer.records import Paper
 from indexer.store import Index
+from indexer.whole_file import write_whole
 
 
 def conditions(index: Index) -> dict[str, Any]:
@@ -68,10 +69,10 @@ def write_report(folder: Path, report: Report, index: Index) -> None:
     ids = _Ids(index)
     with _storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        _replace(folder / "qrels.txt", ids.qrels(report.qrels))
+        write_whole(folder / "qrels.txt", ids.qrels(report.qrels).encode())
         for name, run in report.runs.items():
             tag = name.replace(" ", "_").replace(",", "")
-            _replace(folder / f"{tag}.run", ids.run(run, tag))
+            write_whole(folder / f"{tag}.run", ids.run(run, tag).encode())
     rows = [asdict(row) for row in report.rows]
     write_result(folder, {"n_missing": report.n_missing, "rows": rows}, index)
 
@@ -85,7 +86,7 @@ def write_result(folder: Path, result: Mapping[str, Any], index: Index) -> None:
     content = {**conditions(index), **result}
     with _storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        _replace(folder / "result.json", json.dumps(content, indent=1) + "\n")
+        write_whole(folder / "result.json", f"{json.dumps(content, indent=1)}\n".encode())
 
 
 def write_text(path: Path, content: str) -> Path:
@@ -96,7 +97,7 @@ def write_text(path: Path, content: str) -> Path:
     """
     with _storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, content)
+        write_whole(path, content.encode())
     return path
 
 
@@ -135,12 +136,6 @@ class _Ids:
             f"{query_id} Q0 {self._name(d)} {rank} {score:g} {tag}\n"
             for rank, (d, score) in enumerate(scores.items(), 1)
         )
-
-
-def _replace(path: Path, content: str) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(content, encoding="utf-8")
-    temporary.replace(path)
 
 
 def _commit() -> str:

@@ -67,7 +67,8 @@ def make_landscape(
         members = [np.flatnonzero(clusters[:, r.level] == r.number).tolist() for r in regions]
         names = namer(regions, members)
         regions = tuple(replace(r, name=n) for r, n in zip(regions, names, strict=True))
-    return Landscape(places, clusters, regions, "t-SNE", seed, len(places), 0)
+    placed = np.zeros(len(places), dtype=np.bool_)
+    return Landscape(places, clusters, regions, "t-SNE", seed, len(places), placed)
 
 
 def continue_landscape(corpus: Corpus, earlier: Earlier) -> Landscape:
@@ -92,8 +93,11 @@ def continue_landscape(corpus: Corpus, earlier: Earlier) -> Landscape:
     regions = tuple(
         replace(r, n_papers=int((clusters[:, r.level] == r.number).sum())) for r in before.regions
     )
-    n_placed = before.n_placed + len(new)
-    return replace(before, places=places, clusters=clusters, regions=regions, n_placed=n_placed)
+    placed: npt.NDArray[np.bool_] = np.asarray(np.isfinite(places).all(axis=1))
+    of_before, first = np.unique(from_row, return_index=True)  # a second one of equal text is new
+    stayed = of_before >= 0
+    placed[first[stayed]] = before.placed[of_before[stayed]]
+    return replace(before, places=places, clusters=clusters, regions=regions, placed=placed)
 
 
 def _next_row(rows: list[int] | None) -> int:

@@ -2,6 +2,7 @@
 
     DIR/map/places.npy     coordinates in [-1, 1], (n_papers, 2) float32; NaN where a paper has no place
     DIR/map/clusters.npy   the cluster at each level, coarse to fine, (n_papers, n_levels) int32; -1 for none
+    DIR/map/placed.npy     whether a paper was placed since the layout, (n_papers,) bool; maps of earlier versions lack it
     DIR/map/map.json       how it was made, and of each cluster its label, terms, size and middle
 
 A part that an index may lack. `indexer.cartography` makes it.
@@ -48,7 +49,12 @@ class Landscape:
     method: str
     seed: int
     n_laid: int  # papers that the layout was computed from
-    n_placed: int  # papers placed into it later
+    placed: npt.NDArray[np.bool_]  # (n_papers,): whether it was placed into the layout later
+
+    @property
+    def n_placed(self) -> int:
+        """Papers that were placed into the layout later."""
+        return int(np.count_nonzero(self.placed))
 
     @property
     def n_levels(self) -> int:
@@ -73,18 +79,29 @@ def read_landscape(folder: Path) -> Landscape | None:
         return None
     facts = json.loads((folder / PART / "map.json").read_text(encoding="utf-8"))
     regions = tuple(Cluster(**{**r, "terms": tuple(r["terms"])}) for r in facts["regions"])
+    places = np.load(folder / PART / "places.npy", mmap_mode="r")
     return Landscape(
-        places=np.load(folder / PART / "places.npy", mmap_mode="r"),
+        places=places,
         clusters=np.load(folder / PART / "clusters.npy", mmap_mode="r"),
         regions=regions,
-        **{name: facts[name] for name in ("method", "seed", "n_laid", "n_placed")},
+        placed=_read_placed(folder / PART / "placed.npy", len(places), facts["n_placed"]),
+        **{name: facts[name] for name in ("method", "seed", "n_laid")},
     )
+
+
+def _read_placed(path: Path, n_papers: int, n_placed: int) -> npt.NDArray[np.bool_]:
+    """Which papers were placed later; where an earlier version wrote how many alone, the last ones, as updates add them."""
+    if path.is_file():
+        placed: npt.NDArray[np.bool_] = np.load(path, mmap_mode="r")
+        return placed
+    return np.arange(n_papers) >= n_papers - n_placed
 
 
 def write_landscape(landscape: Landscape, folder: Path) -> None:
     """Write a map into its own folder, which is there."""
     np.save(folder / "places.npy", np.asarray(landscape.places, dtype=np.float32))
     np.save(folder / "clusters.npy", np.asarray(landscape.clusters, dtype=np.int32))
+    np.save(folder / "placed.npy", np.asarray(landscape.placed, dtype=np.bool_))
     facts: dict[str, Any] = {"format": FORMAT}
     facts |= {n: getattr(landscape, n) for n in ("method", "seed", "n_laid", "n_placed")}
     facts["regions"] = [asdict(region) for region in landscape.regions]

@@ -26,6 +26,9 @@ LINES_BEGUN_BY_CHIPS = """() => [...document.querySelectorAll('.wf-answer .wf-s'
   const chip = sentence.querySelector('.wf-cite').getBoundingClientRect();
   return chip.left < sentence.closest('p').getBoundingClientRect().left + 12;
 }).length"""
+SCROLLS_INSIDE = """() => [...document.querySelectorAll('[data-testid=stPopoverBody], [data-testid=stPopoverBody] *')].some((one) =>
+  one.scrollHeight > one.clientHeight + 1 && ['auto', 'scroll'].includes(getComputedStyle(one).overflowY))"""
+LAPTOP = {"viewport": {"width": 1280, "height": 800}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"}
 
 
@@ -255,6 +258,22 @@ def test_two_visitors_at_once_do_not_meet(address: str, page) -> None:
     third.locator(".st-key-example-0").wait_for(timeout=60_000)
     assert third.get_by_placeholder(ASK).input_value() == ""
     assert third.locator(".wf-paper").count() == 0
+
+
+@pytest.mark.parametrize("page", [LAPTOP, PHONE], indirect=True, ids=["laptop", "phone"])
+def test_the_box_on_ranking_is_seen_whole(address: str, page) -> None:
+    of_a_phone = (
+        page.viewport_size["width"] < 640
+    )  # at a first visit what stands above it takes half of that
+    for path in ("/search?q=star+formation",) if of_a_phone else ("/", "/search"):
+        page.goto(f"{address}{path}")
+        page.get_by_role("button", name="Ranking").click()
+        page.get_by_role("slider", name="Prefer recent papers").press("ArrowRight")
+        page.get_by_role("slider", name="Recent means").wait_for()
+        page.get_by_text("Read the first papers again").wait_for()
+        page.screenshot(path=ARTIFACTS / f"ranking-{page.viewport_size['width']}.png")
+        assert in_view(page, "[data-testid=stPopoverBody]")
+        assert not page.evaluate(SCROLLS_INSIDE)
 
 
 def test_a_model_writes_and_when_it_fails_the_papers_are_quoted(small_index_dir: Path, page) -> None:  # fmt: skip

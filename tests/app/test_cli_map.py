@@ -63,7 +63,7 @@ def test_every_paper_is_exported_in_each_format(mapped: Path, tmp_path: Path) ->
 def test_an_unknown_format_or_place_is_an_error(mapped: Path, tmp_path: Path) -> None:
     with pytest.raises(QueryError, match=r"ends in .xlsx: choose one of .csv"):
         run("map", "export", "--index", str(mapped), "--out", "map.xlsx")
-    with pytest.raises(StorageError, match="cannot be written"):
+    with pytest.raises(StorageError, match="was not written"):
         run("map", "export", "--index", str(mapped), "--out", str(tmp_path / "no" / "map.csv"))
 
 

@@ -18,6 +18,7 @@ from indexer.errors import QueryError, StorageError
 from indexer.store import Index
 from indexer.whole_file import write_whole
 from retrieval import search
+from tests.topics import build_topic_index
 
 QUESTION = "How do jets suppress star formation?"
 
@@ -143,6 +144,37 @@ def test_what_cannot_be_written_is_said_and_the_answer_shown(
     assert run(*words).exit_code == 0
     assert kept.read_text().startswith("# fast radio bursts")
     assert kept.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("name", ["impact.html", "impact.svg", "impact.png", "map.csv", "map.parquet", "map.svg"])  # fmt: skip
+def test_reports_charts_and_maps_are_written_whole_or_not_at_all(
+    name: str, small_index_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    kept, link = folder / name, folder / f"link-{name}"
+    kept.write_text("what was there")
+    link.symlink_to(kept)
+
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    def words(path: Path) -> tuple[str, ...]:
+        if name.startswith("map"):
+            return ("map", "export", "--out", str(path), "--index", str(mapped))
+        option = "--report" if name.endswith("html") else "--plot"
+        return ("impact", "jets", "--topic", option, str(path), "--index", str(small_index_dir))
+
+    mapped = build_topic_index(tmp_path, 10) if name.startswith("map") else None
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        done = run(*words(kept))
+    assert isinstance(done.exception, StorageError) and "No space left" in str(done.exception)
+    assert kept.read_text() == "what was there"
+    assert set(folder.iterdir()) == {kept, link}
+    assert "a link is there" in str(run(*words(link)).exception) and link.is_symlink()
+    assert run(*words(kept)).exit_code == 0
+    assert kept.read_bytes() != b"what was there"
 
 
 def test_a_new_file_has_the_permissions_of_the_users_mask(tmp_path: Path) -> None:

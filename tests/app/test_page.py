@@ -23,8 +23,11 @@ PAGE = str(Path(__file__).resolve().parents[2] / "app" / "page.py")
 
 
 def opened(index: Path, monkeypatch: pytest.MonkeyPatch, *, question: str = "") -> AppTest:
+    """The page with its boxes of settings open, as it is drawn first."""
     monkeypatch.setenv("WAYFINDER_INDEX", str(index))
     test = AppTest.from_file(PAGE, default_timeout=60)
+    for box in ("filters", "ranking", "wording"):
+        test.session_state[box] = True
     if question:
         test.query_params["q"] = question
     return test.run()
@@ -197,14 +200,14 @@ def test_markup_in_papers_and_questions_is_text(
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        ("missing", "There is no index"),
-        ("half", "half written"),
-        ("encoder", "was made with encoder"),
+        ("missing", "This host has no index here"),
+        ("half", "The index of this host is damaged"),
+        ("encoder", "made by another version of Wayfinder, or with another encoder"),
     ],
 )
-def test_an_index_that_cannot_be_used_is_said_in_words(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str, message: str
-) -> None:
+def test_an_index_that_cannot_be_used_is_said_in_words_and_its_place_to_the_host(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, damage: str, message: str
+) -> None:  # fmt: skip
     directory = tmp_path / "index"
     if damage != "missing":
         build_small_index(tmp_path, PAPERS[:2])
@@ -215,7 +218,12 @@ def test_an_index_that_cannot_be_used_is_said_in_words(
             manifest.write_text(manifest.read_text().replace(ASTRO_SHA256[:12], "000000000000"))
     test = opened(directory, monkeypatch, question="How do jets suppress star formation?")
     assert not test.exception
-    assert message in words(test).replace("\\", "")
+    said = words(test).replace("\\", "")
+    assert message in said and str(tmp_path) not in said
+    (number,) = re.findall(r"in its log, under (\w{8})", said)
+    (record,) = (one for one in caplog.records if number in one.getMessage())
+    assert damage == "encoder" or str(directory) in record.getMessage()
+    assert "wayfinder index build" in record.getMessage()
 
 
 def test_a_model_answers_and_its_doubtful_sentence_is_marked(

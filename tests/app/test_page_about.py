@@ -85,6 +85,7 @@ def test_privacy_says_what_is_configured(
     ("environment", "said"),
     [
         ({}, "Questions are in no log."),
+        ({"WAYFINDER_LOG_QUESTIONS": "1"}, "Questions are in no log, unless an error quotes one."),
         ({}, "your address and the pages that you have open are counted in memory"),
         ({"WAYFINDER_LOG": "json"}, "neither its words nor who asked"),
         ({"WAYFINDER_LOG": "json", "WAYFINDER_LOG_QUESTIONS": "1"}, "with its words and your name or address in it"),
@@ -113,7 +114,9 @@ def test_an_abstract_or_an_identifier_finds_similar_papers(small_index_dir: Path
     page = shown(test)
     assert "Cold gas starves" in page
     assert "<script" not in " ".join(element.proto.body for element in test.get("html"))
-    assert [b.label for b in test.get("download_button")] == ["BibTeX", "RIS", "CSV"]
+    drawn = [str(e.value) if e.type == "subheader" else e.label for e in test.main if e.type in ("subheader", "button", "download_button")]  # fmt: skip
+    files = ["Markdown", "HTML", "JSON", "BibTeX", "RIS", "CSV"]
+    assert drawn[:9] == ["Find similar papers", "Similar papers", "Add all to library", *files]
     test.text_area[0].set_value("arXiv:2504.00007")
     test.button[0].click().run()
     page = shown(test)

@@ -78,11 +78,34 @@ def test_papers_are_added_by_their_names(small_index_dir: Path) -> None:
     test = run_library(small_index_dir)
     test.text_area[0].set_value("see arXiv:2504.00007 and 10.1000/six, not 2401.99999")
     test.button[0].click().run()
-    assert "Not in this index: 2401.99999" in shown(test)
+    assert "2 added to your library. Not in this index: 2401.99999." in shown(test)
     assert list(test.session_state["library"].entries) == ["2504.00007", "2021Natur.590...50J"]
     test.text_area[0].set_value("<script>alert(1)</script>")
     test.button[0].click().run()
     assert "No identifier was found" in shown(test)
+
+
+def test_the_box_that_adds_folds_once_something_was_added(small_index_dir: Path) -> None:
+    def unfolded(test: AppTest) -> bool:
+        (box,) = (box for box in test.expander if box.label == "Add papers")
+        return bool(box.proto.expanded)
+
+    def added(names: str) -> AppTest:
+        test.text_area[0].set_value(names)
+        return test.button[0].click().run()
+
+    test = run_library(small_index_dir)
+    assert unfolded(test)
+    assert unfolded(added("2401.99999")), "nothing was added"
+    assert not unfolded(added("2504.00007")) and "1 added to your library." in shown(test)
+    test.session_state["library-adding"] = True  # as a click unfolds it
+    test.run()
+    assert unfolded(test) and "1 paper" in shown(test)
+    assert unfolded(added("2504.00007")) and "Already in your library." in shown(test)
+    uploaded(test, NASTY)
+    assert not unfolded(test) and "of 4 papers are in this index" in shown(test)
+    next(b for b in test.button if b.label == "Empty the library").click().run()
+    assert unfolded(test) and not test.exception
 
 
 def test_a_file_too_large_is_not_looked_into(small_index: Index) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import socket
 import time
@@ -104,6 +105,23 @@ def test_the_log_and_the_metrics_count_questions_and_do_not_hold_them(
     assert "wayfinder_papers" in told and "nmistakable" not in told
     wrong = {"Authorization": f"Bearer {KEY}x"}
     assert requests.get(f"{server.url}{BASE}/metrics", headers=wrong, timeout=30).status_code == 401
+
+
+def test_a_page_that_breaks_is_logged_by_type_and_place(
+    hosted: tuple[WebServer, Path], cookie: str
+) -> None:
+    server, folder = hosted
+    part = folder / "index" / "map"  # no part of this index: nothing has checked it
+    part.mkdir()
+    (part / "map.json").write_text('{"regions": [{"terms": [], "PRIVATE words": 1}]}')
+    with server.open_page(cookie, BASE) as websocket:
+        told = asked(websocket, "", "about")
+    shutil.rmtree(part)
+    text = server.log.read_text()
+    lines = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    (row,) = (row for row in lines if "error" in row)
+    assert row["error"].startswith("builtins.TypeError\n") and "indexer/landscape.py:" in row["error"]  # fmt: skip
+    assert "PRIVATE" not in text and "PRIVATE" not in told and str(folder) not in told
 
 
 def test_a_file_of_200_megabytes_is_refused_before_it_is_read(

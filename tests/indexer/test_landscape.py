@@ -17,6 +17,7 @@ from indexer.clusters import cluster, n_clusters
 from indexer.dense import neighbours
 from indexer.errors import IndexCorrupt, UserError
 from indexer.labels import TermCounts, spellings
+from indexer.landscape import read_landscape
 from indexer.layout import layout, place
 from indexer.manifest import read_manifest
 from indexer.snapshots import build_lock, kept_snapshots, rollback
@@ -175,7 +176,7 @@ def test_a_map_is_added_to_an_index_that_is_there(tmp_path: Path) -> None:
     manifest = map_index(out)
     assert manifest.snapshot != before.snapshot
     assert {n: f for n, f in manifest.parts.items() if not n.startswith("map/")} == before.parts
-    assert set(manifest.parts) - set(before.parts) == {"map/places.npy", "map/clusters.npy", "map/map.json"}  # fmt: skip
+    assert set(manifest.parts) - set(before.parts) == {"map/places.npy", "map/clusters.npy", "map/placed.npy", "map/map.json"}  # fmt: skip
     assert (out / "vectors.npy").stat().st_ino == inode
     assert open_index(out).landscape.n_laid == 60
     assert [k.snapshot for k in kept_snapshots(out)] == [before.snapshot]
@@ -208,6 +209,37 @@ def test_an_update_places_new_papers_and_moves_no_other(topics: Path, tmp_path: 
         assert nearest in same
         assert landscape.clusters[row, 1] in set(landscape.clusters[same, 1])
     assert sum(region.n_papers for region in landscape.level(0)) == 132
+
+
+def test_a_paper_that_was_placed_counts_once_however_often_it_changes(
+    topics: Path, tmp_path: Path
+) -> None:
+    def updated(rows: list[dict[str, object]]) -> tuple[int, int, int]:
+        source = write_jsonl(tmp_path / "more.jsonl", rows)
+        update_index(topics, [str(source)], encoder=SubjectEncoder())
+        index = open_index(topics)
+        assert index.landscape is not None
+        return len(index.papers), index.landscape.n_laid, index.landscape.n_placed
+
+    more, laid = papers(4, first=100), papers(2)
+    assert updated(more) == (132, 120, 12)
+    assert updated(more) == (132, 120, 12)
+    longer = [row | {"abstract": f"{row['abstract']} We look once more, and longer."} for row in more[:5]]  # fmt: skip
+    assert updated(longer) == (132, 120, 12)
+    changed = [row | {"abstract": f"{row['abstract']} Of this more was found."} for row in laid[:2]]
+    assert updated(changed) == (132, 120, 14), "two that were laid out have another text"
+    assert updated(papers(1, first=200)) == (135, 120, 17)
+    map_index(topics)
+    assert open_index(topics).landscape.n_placed == 0
+
+
+def test_a_map_of_an_earlier_version_says_how_many_were_placed(topics: Path, tmp_path: Path) -> None:  # fmt: skip
+    source = write_jsonl(tmp_path / "more.jsonl", papers(4, first=100))
+    update_index(topics, [str(source)], encoder=SubjectEncoder())
+    (topics / "map" / "placed.npy").unlink()
+    earlier = read_landscape(topics)
+    assert earlier is not None
+    assert list(np.flatnonzero(earlier.placed)) == list(range(120, 132))
 
 
 def test_a_damaged_map_is_named(topics: Path) -> None:

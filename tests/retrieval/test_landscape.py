@@ -33,7 +33,7 @@ def flat(places: np.ndarray) -> Landscape:
     """A map of one cluster with papers at given places."""
     everything = Cluster(0, 0, -1, len(places), "all", ("all",), 0.0, 0.0)
     clusters = np.where(np.isfinite(places).all(axis=1), 0, -1)[:, None].astype(np.int32)
-    return Landscape(places.astype(np.float32), clusters, (everything,), "test", 0, len(places), 0)
+    return Landscape(places.astype(np.float32), clusters, (everything,), "test", 0, len(places), np.zeros(len(places), dtype=bool))  # fmt: skip
 
 
 def test_a_lasso_takes_what_lies_inside() -> None:
