@@ -89,6 +89,8 @@ def opened_by(
     """A button with how many of its controls are not as usual, and the box that it opens, drawn while it is open."""
     n = len(changed().keys() & set(names))
     shown = f"{label} · {n}" if n else label
+    if st.session_state.get(key):
+        st.session_state[key] = True  # with another label it is another box to Streamlit: it stays open
     with st.popover(shown, icon=icon, key=key, on_change="rerun") as box:
         if box.open:
             draw()
