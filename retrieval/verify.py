@@ -129,8 +129,8 @@ def located(n: int, quote: str, paper: Paper) -> Evidence:
 
 @lru_cache(maxsize=256)
 def _readings(paper: Paper) -> tuple[str, ...]:
-    """Title and abstract as the source gave them, and as they are shown and read."""
-    texts = (paper.title, paper.abstract, paper.plain_title, paper.plain_abstract)
+    """Title and abstract as they are shown and read, where most quotations stand, and as the source gave them."""
+    texts = (paper.plain_abstract, paper.plain_title, paper.abstract, paper.title)
     return tuple(dict.fromkeys(texts))
 
 
