@@ -29,21 +29,22 @@ class GrowingAnswer:
         self.papers: Sequence[Hit] = ()
         self.sentences: list[Sentence] = []
         self._shown = 0.0  # when it was last drawn
+        self._grey = False  # with words that are being checked
         self._place = st.empty()
 
     def add(self, sentence: Sentence) -> None:
         """Show one more sentence."""
         self.sentences.append(sentence)
-        self._draw()
+        self._draw("", at_once=self._grey)
 
     def writing(self, words: str) -> None:
         """Show, greyed, what there is of the next sentence."""
         self._draw(_unchecked(words))
 
-    def _draw(self, further: str = "") -> None:
+    def _draw(self, further: str, *, at_once: bool = False) -> None:
         now = time.monotonic()
-        if now - self._shown >= SECONDS_BETWEEN_DRAWINGS:
-            self._shown = now
+        if at_once or now - self._shown >= SECONDS_BETWEEN_DRAWINGS:
+            self._shown, self._grey = now, bool(further)
             self._place.html(f"{self._checked()}{further}")
 
     def _checked(self) -> str:

@@ -7,7 +7,7 @@ unfolded again. A browser's words are checked, as anyone may send any.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
@@ -37,10 +37,13 @@ export default function ({ data, parentElement, setTriggerValue }) {
       } else button.ariaPressed = String(on);
       button.classList.toggle("wf-on", on);
     }
+    if (document.activeElement === document.body && parentElement.wfPressed) document.querySelector(parentElement.wfPressed)?.focus();
   };
   const clicked = ({ target }) => {
-    const button = target.closest?.(".wf-paper [data-does]");
-    if (button) setTriggerValue("done", { does: button.dataset.does, n: Number(button.dataset.n) });
+    const { does, n } = target.closest?.(".wf-paper [data-does]")?.dataset ?? {};
+    if (!does) return;
+    parentElement.wfPressed = `.wf-paper [data-does="${does}"][data-n="${n}"]`;
+    setTriggerValue("done", { does, n: Number(n), of: data.of });
   };
   const watching = new MutationObserver(paint);
   watching.observe(document.querySelector("[data-testid=stMain]") ?? document.body, { childList: true, subtree: true });
@@ -76,6 +79,7 @@ class CardTools:
         _listener()(
             key=_KEY,
             data={
+                "of": _list(by_number),
                 "kept": [n for n, hit in by_number.items() if hit.paper in library],
                 "votes": {str(n): "good" if good else "bad" for n, good in votes.items()},
             },
@@ -86,9 +90,11 @@ class CardTools:
     def _votes(self) -> bool:
         return self.answer is not None and feedback.enabled()
 
-    def _done(self, by_number: dict[int, Hit]) -> None:
+    def _done(self, by_number: Mapping[int, Hit]) -> None:
         told = st.session_state.get(_KEY, {}).get("done")
-        does, n = (told.get("does"), told.get("n")) if isinstance(told, dict) else (None, None)
+        if not isinstance(told, dict) or told.get("of") != _list(by_number):
+            return  # forged, or of a list that has gone meanwhile
+        does, n = told.get("does"), told.get("n")
         hit = by_number.get(n) if isinstance(n, int) else None
         if hit is None:
             return
@@ -104,6 +110,11 @@ _VOTES = (
     '<button type="button" data-does="good" data-n="{n}" aria-pressed="false">Yes</button>'
     '<button type="button" data-does="bad" data-n="{n}" aria-pressed="false">No</button></p>'
 )
+
+
+def _list(by_number: Mapping[int, Hit]) -> str:
+    """Tells this list of papers from another."""
+    return " ".join(f"{n}:{hit.row}" for n, hit in by_number.items())
 
 
 @cache

@@ -65,32 +65,45 @@ def restore(settings: Mapping[str, Value]) -> None:
 
 
 def settings_row(of: Host, *further: Callable[[], object]) -> SearchSettings:
-    """Buttons that open filters and ranking, and what `further` draws beside them; return what the first two say."""
+    """Buttons that open filters and ranking, and what `further` draws beside them; return what the first two say.
+
+    Where a language model writes, all is drawn with the page, so that a change ends an answer that is being written: a
+    fragment would wait for it. Else the row alone is drawn again when a box opens, with what is in it.
+    """
     st.session_state["settings-of-page"] = changed()
-    _row(of, further)
+    (_row if of.llm else _row_alone)(of, further)
     return _chosen(of)
 
 
-@st.fragment
 def _row(of: Host, further: Sequence[Callable[[], object]]) -> None:
-    """The row alone is drawn again when one of its boxes opens; the page when something was changed in it."""
     with st.container(horizontal=True, key="settings"):
-        opened_by("Filters", _FILTERS, ":material/filter_list:", "filters", _filters)
-        opened_by("Ranking", _RANKING, ":material/sort:", "ranking", lambda: _ranking(of))
+        opened_by("Filters", _FILTERS, ":material/filter_list:", "filters", _filters, of)
+        opened_by("Ranking", _RANKING, ":material/sort:", "ranking", lambda: _ranking(of), of)
         for draw in further:
             draw()
+
+
+@st.fragment
+def _row_alone(of: Host, further: Sequence[Callable[[], object]]) -> None:
+    _row(of, further)
     if changed() != st.session_state["settings-of-page"]:
         st.rerun()
 
 
 def opened_by(
-    label: str, names: Sequence[str], icon: str, key: str, draw: Callable[[], object]
+    label: str, names: Sequence[str], icon: str, key: str, draw: Callable[[], object], of: Host
 ) -> None:
-    """A button with how many of its controls are not as usual, and the box that it opens, drawn while it is open."""
+    """A button with how many of its controls are not as usual, and the box that it opens; see `settings_row`."""
     n = len(changed().keys() & set(names))
     shown = f"{label} · {n}" if n else label
+    if of.llm:
+        with st.popover(shown, icon=icon, key=key):
+            draw()
+        return
     if st.session_state.get(key):
-        st.session_state[key] = True  # with another label it is another box to Streamlit: it stays open
+        st.session_state[key] = (
+            True  # with another label it is another box to Streamlit: it stays open
+        )
     with st.popover(shown, icon=icon, key=key, on_change="rerun") as box:
         if box.open:
             draw()
@@ -112,8 +125,8 @@ def _chosen(of: Host) -> SearchSettings:
             since=value_of("since"),
             until=value_of("until"),
             min_citations=value_of("citations") or None,
-            author=_written("author") or None,
-            facility=_written("facility") or None,
+            author=written("author") or None,
+            facility=written("facility") or None,
         ),
         recency=value_of("recency"),
         half_life_years=value_of("halflife"),
@@ -128,15 +141,16 @@ def _chosen(of: Host) -> SearchSettings:
     )
 
 
-def _written(name: str) -> str:
+def written(name: str) -> str:
+    """The words in a box, without space around them."""
     return str(value_of(name) or "").strip()
 
 
-def number(name: str, label: str, **options: Any) -> Any:
+def number(name: str, label: str, **options: Any) -> None:
     """A box for a number that may be left empty."""
     control = CONTROLS[name]
     assert isinstance(control, Number)
-    return st.number_input(
+    st.number_input(
         label,
         control.low,
         control.high,
@@ -148,11 +162,11 @@ def number(name: str, label: str, **options: Any) -> Any:
     )
 
 
-def slider(name: str, label: str, step: float, **options: Any) -> Any:
+def slider(name: str, label: str, step: float, **options: Any) -> None:
     """A slider over a control's range."""
     control = CONTROLS[name]
     assert isinstance(control, Number)
-    return st.slider(
+    st.slider(
         label,
         control.low,
         control.high,
@@ -171,11 +185,11 @@ def toggle(name: str, label: str, **options: Any) -> bool:
     return st.toggle(label, value_of(name), key=state_key(name), persist_state="session", **options)
 
 
-def words(name: str, label: str, **options: Any) -> str:
+def words(name: str, label: str, **options: Any) -> None:
     """A box for a few words."""
     control = CONTROLS[name]
     assert isinstance(control, Words)
-    written = st.text_input(
+    st.text_input(
         label,
         value_of(name),
         max_chars=control.most,
@@ -183,14 +197,13 @@ def words(name: str, label: str, **options: Any) -> str:
         persist_state="session",
         **options,
     )
-    return str(written or "").strip()
 
 
-def one_of(name: str, label: str, shown: Mapping[Any, str], **options: Any) -> Any:
+def one_of(name: str, label: str, shown: Mapping[Any, str], **options: Any) -> None:
     """A choice from a list; `shown` has the words for each value."""
     control = CONTROLS[name]
     assert isinstance(control, OneOf)
-    return st.selectbox(
+    st.selectbox(
         label,
         control.among,
         control.among.index(value_of(name)),
@@ -267,7 +280,7 @@ def _keyword_weight() -> None:
         value_of("words"),
         format_func=lambda weight: "automatic" if weight is None else f"{weight:.1f}",
         help="1 counts the question's words alone, 0 its meaning alone. "
-        "Automatic: about a quarter, and a little more for search words than for questions.",
+        "Automatic: a quarter to a half, by the encoder, and a little more for search words than for questions.",
         key=state_key("words"),
         persist_state="session",
     )

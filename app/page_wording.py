@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from app.page_parts import literal
-from app.page_settings import Host, one_of, opened_by, slider, toggle, value_of, words
+from app.page_settings import Host, one_of, opened_by, slider, toggle, value_of, words, written
 from indexer.errors import QueryError
 from retrieval.synthesis import AnswerStyle
 
@@ -59,7 +59,7 @@ def asking(of: Host) -> Asking:
 
 def wording_box(of: Host) -> None:
     """A button that opens these choices."""
-    opened_by("Answer", _NAMES, ":material/tune:", "wording", lambda: _choices(of))
+    opened_by("Answer", _NAMES, ":material/tune:", "wording", lambda: _choices(of), of)
 
 
 def _choices(of: Host) -> None:
@@ -79,7 +79,7 @@ def _choices(of: Host) -> None:
 def _style() -> tuple[AnswerStyle, str]:
     """Length, reader and language as chosen, in English where the language is none, and then why."""
     length, reader = value_of("length"), value_of("reader")
-    language = str(value_of("language") or "").strip() or "English"
+    language = written("language") or "English"
     try:
         return AnswerStyle(length, reader, language), ""
     except QueryError as error:

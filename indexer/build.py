@@ -33,6 +33,7 @@ from indexer.manifest import (
 from indexer.merge import Grouper, merged, only_enriches
 from indexer.origins import Origin
 from indexer.parts import add_part, replace_parts
+from indexer.piece_part import PART as PIECES
 from indexer.piece_part import PieceBuilder
 from indexer.records import Harvest, IngestReport, Paper
 from indexer.snapshots import build_lock, building_folder, linked, storage_errors, swap_in
@@ -255,7 +256,7 @@ class _Build:
                 writer = SnapshotWriter(
                     folder,
                     LexicalBuilder(base.lexical if base else None),
-                    PieceBuilder(late.shipped(), base.pieces if base else None),
+                    PieceBuilder(late.shipped(), folder / PIECES, base.pieces if base else None),
                 )
                 keys, lengths = self._write_papers(grouper, records, writer)
             self._count(records, writer.n_papers, sources)

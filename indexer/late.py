@@ -65,6 +65,7 @@ class LateInteraction:
                 given=kept["given"],
                 neighbours=kept["neighbours"],
             )
+        self.kind = np.dtype(np.uint16 if len(self._table.rows) <= 2**16 else np.int32)  # of an id
         text = (folder / TOKENIZER).read_bytes()
         self.version = hashlib.sha256(f"{sha256} {MOST_PIECES} ".encode() + text).hexdigest()[:16]
         self._tokenizer = Tokenizer.from_buffer(text)
@@ -76,8 +77,7 @@ class LateInteraction:
         """Return the pieces of the texts, in their order."""
         encoded = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         counts = np.array([len(one.ids) for one in encoded], dtype=np.int64)
-        small = np.uint16 if len(self._table.rows) <= 2**16 else np.int32
-        ids = np.array([i for one in encoded for i in one.ids], dtype=small)
+        ids = np.array([i for one in encoded for i in one.ids], dtype=self.kind)
         mixed = self._mixed(ids, _starts(counts), self._table.neighbours[2:])
         return Pieces(ids, np.linalg.norm(mixed, axis=1).astype(np.float16), counts)
 

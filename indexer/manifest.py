@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,8 @@ class Manifest:
 def text_version() -> str:
     """A hash of the code that makes a paper's text and words: what other code read is not kept."""
     files = (Path(str(module.__file__)) for module in (clean, tokens))
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
+    code = version("pylatexenc").encode().join(path.read_bytes() for path in files)
+    return hashlib.sha256(code).hexdigest()[:16]
 
 
 def new_manifest(

@@ -71,12 +71,13 @@ def check_weights(weights: Path, sha256: str) -> None:
     Raises:
         EncoderError: it is missing or another.
     """
+    name = f"{weights.parent.name}/{weights.name}"  # a visitor may read it
     if not weights.is_file() or not weights.with_name(TOKENIZER).is_file():
-        raise EncoderError(f"{weights} or its {TOKENIZER} is missing: install Wayfinder again.")
+        raise EncoderError(f"{name} or its {TOKENIZER} is missing: install Wayfinder again.")
     found = file_sha256(weights)
     if found != sha256:
         raise EncoderError(
-            f"{weights} has sha256 {found}, expected {sha256}: install Wayfinder again."
+            f"{name} has sha256 {found}, expected {sha256}: install Wayfinder again."
         )
 
 

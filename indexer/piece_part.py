@@ -5,12 +5,13 @@
     DIR/pieces/starts.npy   where each paper begins, and the end
     DIR/pieces/version.json which table and tokenizer made them
 
-A part that an index may lack, or have of another table: then the texts are read at each search.
+A part that an index may lack, or have of another table: then the texts are read at each search, until the next update.
 """
 
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +21,7 @@ import numpy.typing as npt
 from indexer.late import LateInteraction, Pieces
 
 PART = "pieces"
-TEXTS_AT_ONCE = 1000
+AT_ONCE = 100  # papers
 
 
 class PieceIndex:
@@ -50,44 +51,63 @@ class PieceIndex:
 
 
 class PieceBuilder:
-    """Collects the pieces of papers one text at a time; `save` writes the part.
+    """Writes the pieces of papers into `folder`, the part's own, one text at a time; call `save` after the last.
 
     `base` is the part whose papers are taken over by `take`, where the same table made it.
     """
 
-    def __init__(self, model: LateInteraction, base: PieceIndex | None = None) -> None:
-        self._model = model
+    def __init__(
+        self, model: LateInteraction, folder: Path, base: PieceIndex | None = None
+    ) -> None:
+        self._model, self._folder = model, folder
         self._base = base if base is not None and base.version == model.version else None
-        self._read: list[Pieces] = []
-        self._waiting: list[str] = []
+        self._texts: list[str] = []
+        self._rows: list[int] = []
+        self._counts = array("i")
+        folder.mkdir(exist_ok=True)
+        self._spools = {name: (folder / f"{name}.spool").open("wb") for name in ("ids", "lengths")}
 
     def add(self, text: str) -> None:
         """Add the next paper's text."""
-        self._waiting.append(text)
-        if len(self._waiting) == TEXTS_AT_ONCE:
+        if self._rows or len(self._texts) == AT_ONCE:
             self._flush()
+        self._texts.append(text)
 
     def take(self, row: int, text: Callable[[], str]) -> None:
         """Add the paper at `row` of the base part as the next: its `text` is read only where that part has it not."""
         if self._base is None:
             self.add(text())
             return
-        self._flush()
-        self._read.append(self._base.of(np.array([row])))
+        if self._texts or len(self._rows) == AT_ONCE:
+            self._flush()
+        self._rows.append(row)
 
-    def save(self, folder: Path) -> None:
-        """Write the part into `folder`, its own."""
+    def save(self) -> None:
+        """Write the part as it is opened."""
         self._flush()
-        folder.mkdir(exist_ok=True)
-        counts = np.concatenate([p.counts for p in self._read])
-        starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
-        np.save(folder / "ids.npy", np.concatenate([p.ids for p in self._read]))
-        np.save(folder / "lengths.npy", np.concatenate([p.lengths for p in self._read]))
-        np.save(folder / "starts.npy", starts)
+        for (name, spool), kind in zip(
+            self._spools.items(), (self._model.kind, np.float16), strict=True
+        ):
+            spool.close()
+            path = Path(spool.name)
+            flat = (
+                np.memmap(path, dtype=kind, mode="r") if path.stat().st_size else np.zeros(0, kind)
+            )
+            np.save(self._folder / f"{name}.npy", flat)
+            path.unlink()
+        np.save(
+            self._folder / "starts.npy",
+            np.concatenate([[0], np.cumsum(self._counts, dtype=np.int64)]),
+        )
         version = json.dumps({"version": self._model.version})
-        (folder / "version.json").write_text(version, encoding="utf-8")
+        (self._folder / "version.json").write_text(version, encoding="utf-8")
 
     def _flush(self) -> None:
-        if self._waiting:
-            self._read.append(self._model.read(self._waiting))
-            self._waiting = []
+        if self._rows and self._base is not None:
+            read = self._base.of(np.array(self._rows))
+        else:
+            read = self._model.read(self._texts)
+        read.ids.tofile(self._spools["ids"])
+        read.lengths.tofile(self._spools["lengths"])
+        self._counts.extend(read.counts.tolist())
+        self._texts, self._rows = [], []

@@ -2,6 +2,7 @@
 
     DIR/manifest.json     schema, encoder, counts, sources, as-of date, size and sha256 of every part
     DIR/papers.arrow      the papers, Arrow IPC
+    DIR/plain.arrow       their titles and abstracts as plain text, where that differs
     DIR/authors.arrow     family name and initial -> rows, sorted by name
     DIR/origins.arrow     for papers of several records: each record's source, identifiers and title
     DIR/ids.npy           hash of each bibcode, arXiv id, DOI and alias -> row, sorted by hash

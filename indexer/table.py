@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
+from itertools import repeat
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -19,10 +20,7 @@ ROWS_A_BATCH = 4096
 KEPT_PAPERS = 4096  # some 50 MB
 
 _STRINGS = ("title", "abstract", "bibcode", "arxiv_id", "doi", "date", "journal", "doctype")
-_PLAIN = {
-    "plain_title": "title",
-    "plain_abstract": "abstract",
-}  # null where the text is plain as it is
+_PLAIN = {"plain_title": "title", "plain_abstract": "abstract"}
 _LISTS = (
     "authors", "keywords", "categories", "references", "facilities", "aliases", "bibgroups", "objects", "concepts",
 )  # fmt: skip
@@ -30,8 +28,10 @@ _SCHEMA = pa.schema(
     [pa.field(name, pa.large_string()) for name in _STRINGS]
     + [pa.field(name, pa.large_list(pa.large_string())) for name in _LISTS]
     + [pa.field("year", pa.int16()), pa.field("citation_count", pa.int32())]
-    + [pa.field(name, pa.large_string()) for name in _PLAIN]
 )
+# Beside the papers, so that an earlier version reads them too; null where the text is plain as it is.
+PLAIN = "plain.arrow"
+_PLAIN_SCHEMA = pa.schema([pa.field(name, pa.large_string()) for name in _PLAIN])
 
 
 class RowWriter:
@@ -63,30 +63,33 @@ class RowWriter:
 
 
 class PaperWriter(RowWriter):
-    """Writes papers one by one."""
+    """Writes papers one by one, and their plain text into a file beside them."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, _SCHEMA)
+        self._plain = RowWriter(path.with_name(PLAIN), _PLAIN_SCHEMA)
 
     def add_paper(self, paper: Paper) -> None:
         """Write the next paper."""
-        self.add(
-            tuple(
-                _plain_or_none(paper, name) if name in _PLAIN else getattr(paper, name)
-                for name in _SCHEMA.names
-            )
-        )
+        self.add(tuple(getattr(paper, name) for name in _SCHEMA.names))
+        self._plain.add(tuple(_plain_or_none(paper, name) for name in _PLAIN))
+
+    def close(self) -> None:
+        """Write what is left and close the files."""
+        super().close()
+        self._plain.close()
 
 
 class PaperTable(Sequence[Paper]):
     """The papers of an index: a sequence that reads one paper at a time from the memory map, and keeps the last asked for.
 
-    With `plain` papers have the plain text that was kept; where another code made it, it is to be made anew.
+    With `plain` papers have the plain text that was kept, where it was; else it is made of the text as given.
     """
 
     def __init__(self, path: Path, *, plain: bool = True) -> None:
         self._batches = open_batches(path)
-        self._plain = plain and all(set(_PLAIN) <= set(b.schema.names) for b in self._batches)
+        beside = path.with_name(PLAIN)
+        self._plain = open_batches(beside) if plain and beside.is_file() else []
         self._kept = lru_cache(KEPT_PAPERS)(self._read)
         self._n_rows = sum(batch.num_rows for batch in self._batches)
 
@@ -105,27 +108,18 @@ class PaperTable(Sequence[Paper]):
         return self._kept(int(row))
 
     def _read(self, row: int) -> Paper:
-        return self._paper(
-            self._batches[row // ROWS_A_BATCH].slice(row % ROWS_A_BATCH, 1).to_pylist()[0]
-        )
+        batch, at = divmod(row, ROWS_A_BATCH)
+        plain = self._plain[batch].slice(at, 1).to_pylist()[0] if self._plain else None
+        return _paper(self._batches[batch].slice(at, 1).to_pylist()[0], plain)
 
     def __iter__(self) -> Iterator[Paper]:
-        for batch in self._batches:
-            for values in batch.to_pylist():
-                yield self._paper(values)
-
-    def _paper(self, values: dict[str, Any]) -> Paper:
-        plain = {name: values.pop(name, None) for name in _PLAIN}
-        paper = Paper(**{n: tuple(v or ()) if n in _LISTS else v for n, v in values.items()})
-        if self._plain:  # as the properties themselves would keep it
-            paper.__dict__.update(
-                {name: plain[name] or values[raw] for name, raw in _PLAIN.items()}
-            )
-        return paper
+        for i, batch in enumerate(self._batches):
+            plain = self._plain[i].to_pylist() if self._plain else repeat(None)
+            yield from map(_paper, batch.to_pylist(), plain)
 
     def column(self, name: str, rows: npt.NDArray[np.integer] | None = None) -> list[Any]:
         """One field of the papers at `rows`, in their order, or of all; the other fields are not read."""
-        column = pa.Table.from_batches(self._batches).column(name)
+        column = pa.Table.from_batches(self._batches, schema=_SCHEMA).column(name)
         return (column if rows is None else column.take(pa.array(rows))).to_pylist()
 
     @cached_property
@@ -171,6 +165,14 @@ def open_batches(path: Path) -> list[pa.RecordBatch]:
     """The record batches of a memory-mapped Arrow file."""
     reader = pa.ipc.open_file(pa.memory_map(str(path)))
     return [reader.get_batch(i) for i in range(reader.num_record_batches)]
+
+
+def _paper(values: dict[str, Any], plain: dict[str, str | None] | None) -> Paper:
+    paper = Paper(**{n: tuple(v or ()) if n in _LISTS else v for n, v in values.items()})
+    if plain is not None:  # as the properties themselves would keep it
+        kept = {n: values[_PLAIN[n]] if text is None else text for n, text in plain.items()}
+        paper.__dict__.update(kept)
+    return paper
 
 
 def _plain_or_none(paper: Paper, name: str) -> str | None:

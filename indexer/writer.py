@@ -17,7 +17,6 @@ from indexer.dense import build_dense
 from indexer.graph import LinkWriter
 from indexer.lexical import LexicalBuilder
 from indexer.origins import Origin, OriginWriter
-from indexer.piece_part import PART as PIECES
 from indexer.piece_part import PieceBuilder
 from indexer.records import Paper
 from indexer.table import PaperWriter
@@ -75,7 +74,7 @@ class SnapshotWriter:
     def write_words(self) -> None:
         """Write the lexical index and the word pieces."""
         self._lexical.save(self._folder / "lexical")
-        self._pieces.save(self._folder / PIECES)
+        self._pieces.save()
 
     def write_vectors(self, keys: Sequence[bytes], vectors: npt.NDArray[np.float16]) -> None:
         """Write the vectors `(n_papers, dimension)`, whose they are, and the FAISS index."""

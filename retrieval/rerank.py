@@ -7,6 +7,7 @@ papers in order.
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 from collections.abc import Sequence
@@ -41,6 +42,8 @@ LISTED_PAPERS = 20  # that a language model orders in one call
 LISTED_CHARACTERS = 700  # of each
 
 Scores = npt.NDArray[np.float64]
+
+_log = logging.getLogger(__name__)
 
 
 class Reranker(Protocol):
@@ -115,7 +118,13 @@ class CrossEncoderReranker:
         try:
             self._model = CrossEncoder(name, max_length=MAX_TOKENS)
         except (OSError, ValueError, RuntimeError) as error:
-            raise EncoderError(f"The reranker {name!r} cannot be loaded: {error}") from error
+            _log.warning("The reranker %r cannot be loaded: %s", name, error)
+            shown = (
+                name.rsplit("/", 1)[-1] if name.startswith("/") else name
+            )  # a visitor may read it
+            raise EncoderError(
+                f"The reranker {shown!r} cannot be loaded ({type(error).__name__}): the log says why."
+            ) from error
 
     def rank(self, query: str, papers: Sequence[Paper]) -> Scores:
         """See `Reranker.rank`."""

@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import answer_parts, page_parts
+from app import answer_parts, page_parts, page_settings, page_wording
+from app.page_wording import Asking
 from app.questions import queue
+from app.share_link import CONTROLS
 from indexer.encoder import ASTRO_SHA256
-from retrieval.records import Table
+from retrieval.records import SearchFilters, SearchSettings, Table
+from retrieval.synthesis import AnswerStyle
 from tests import documents
 from tests.llm_server import KEY, LLMServer, Reply, sentence
 from tests.papers import PAPERS, build_small_index
@@ -397,3 +400,64 @@ def test_a_visitor_who_has_asked_enough_is_told_when_to_come_back(
         assert "1 questions an hour are allowed" in test.error[0].value
     finally:
         queue.cache_clear()
+
+
+SETTINGS: dict[str, Any] = {
+    "since": 1990, "until": 2025, "citations": 1, "author": "A*", "facility": "JWST", "recency": 0.3, "halflife": 2.0, "impact": 0.2,
+    "mode": "lexical", "words": 0.7, "diversity": 0.4, "reviews": True, "understand": False, "hyde": True, "rerank": False,
+    "teams": False, "papers": 5, "kind": "papers", "length": "brief", "reader": "student", "language": "German", "drop": True,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("page", ["page_ask", "page_search", "page_research"])
+@pytest.mark.parametrize("writes", [False, True])
+def test_settings_of_boxes_that_were_never_opened_are_honoured(
+    small_index_dir: Path, monkeypatch: pytest.MonkeyPatch, page: str, writes: bool
+) -> None:
+    assert {*SETTINGS, "quote"} == set(CONTROLS)
+    with LLMServer([Reply(status=500)]) as server:
+        if writes:
+            monkeypatch.setenv("WAYFINDER_LLM_BASE_URL", server.base_url)
+        monkeypatch.setenv("WAYFINDER_INDEX", str(small_index_dir))
+        test = AppTest.from_file(PAGE, default_timeout=60)
+        for name, value in SETTINGS.items():
+            test.session_state[f"set-{name}"] = value
+        seen: list[tuple[SearchSettings, Asking | None]] = []
+
+        def watched(of: page_settings.Host, *further: Any) -> SearchSettings:
+            found = row(of, *further)
+            seen.append((found, page_wording.asking(of) if page == "page_ask" else None))
+            return found
+
+        row = page_settings.settings_row
+        monkeypatch.setattr(page_settings, "settings_row", watched)
+        test.run()
+        if page != "page_ask":
+            test.switch_page(f"{page}.py").run()
+        assert not test.exception
+        assert bool(test.slider) is writes, "drawn with the page only where a model writes"
+    found, asking = seen[-1]
+    expected = SearchSettings(
+        filters=SearchFilters(since=1990, until=2025, min_citations=1, author="A*", facility="JWST"),
+        recency=0.3, half_life_years=2.0, impact=0.2, mode="lexical", keyword_weight=0.7, diversity=0.4,
+        reviews_first=True, understand=False, hyde=writes, rerank=None,
+    )  # fmt: skip
+    assert found == expected
+    if asking is not None:
+        style = AnswerStyle("brief", "student", "German") if writes else AnswerStyle()
+        assert asking == Asking("papers", False, 5, style, drop=writes)
+
+
+def test_a_checked_sentence_takes_the_place_of_its_grey_words_at_once() -> None:
+    def page() -> None:
+        from app.answer_parts import GrowingAnswer
+        from retrieval.records import Sentence
+
+        growing = GrowingAnswer()
+        growing.writing("Jets cut off")
+        for text in ("Jets cut off cold gas.", "The second is drawn with the next."):
+            growing.add(Sentence(text=text, citations=(), evidence=(), supported=True))
+
+    html = AppTest.from_function(page).run().get("html")[0].proto.body
+    assert "Jets cut off cold gas." in html
+    assert "being checked" not in html and "The second" not in html

@@ -86,14 +86,10 @@ def test_an_update_reads_new_papers_alone_unless_another_table_read_the_others(
     first = write_jsonl(tmp_path / "first.jsonl", PAPERS[:4])
     more = write_jsonl(tmp_path / "more.jsonl", PAPERS[4:6])
     both = write_jsonl(tmp_path / "both.jsonl", PAPERS[:6])
-    if version:
-        monkeypatch.setattr(late.shipped(), "version", version)
-    build_index([str(first)], index_dir, encoder=HashEncoder())
-    monkeypatch.undo()
-    read = LateInteraction.read
-    monkeypatch.setattr(
-        LateInteraction, "read", lambda self, texts: texts_read.extend(texts) or read(self, texts)
-    )
+    with monkeypatch.context() as changed:
+        if version:
+            changed.setattr(late.shipped(), "version", version)
+        build_index([str(first)], index_dir, encoder=HashEncoder())
     texts_read.clear()
     update_index(index_dir, [str(more)], encoder=HashEncoder())
     assert len(texts_read) == (6 if version else 2)

@@ -70,8 +70,12 @@ def test_papers_come_back_as_they_went_in(small_index: Index) -> None:
 
 
 MARKED = {
-    "bibcode": "2024Made....1A", "year": 2024, "title": "Jets at $z \\sim 6$ in M&amp;M", "abstract": "A disc of $10\\,M_\\odot$.",
-}  # fmt: skip
+    "bibcode": "2024Made....1A",
+    "year": 2024,
+    "title": "Jets at $z \\sim 6$ in M&amp;M",
+    "abstract": "A disc of $10\\,M_\\odot$.",
+}
+EMPTY = {"bibcode": "2024Made....2A", "year": 2024, "title": "{}", "abstract": "Its title is empty in plain words."}  # fmt: skip
 
 
 def test_plain_text_is_kept_unless_other_code_made_it(
@@ -79,10 +83,11 @@ def test_plain_text_is_kept_unless_other_code_made_it(
 ) -> None:
     made = Paper(title=MARKED["title"], abstract=MARKED["abstract"])  # type: ignore[arg-type]
     assert (made.plain_title, made.plain_abstract) != (made.title, made.abstract)
-    out = build_small_index(tmp_path, [MARKED, PAPERS[0]])
+    out = build_small_index(tmp_path, [MARKED, PAPERS[0], EMPTY])
     monkeypatch.setattr(records, "plain_text", lambda text: f"made anew: {text}")
     for papers in (open_index(out).papers, list(open_index(out).papers)):
-        marked, bare = papers[0], papers[1]
+        marked, bare, empty = papers[0], papers[1], papers[2]
+        assert (empty.title, empty.plain_title) == ("{}", "")
         assert (marked.plain_title, marked.plain_abstract) == (
             made.plain_title,
             made.plain_abstract,

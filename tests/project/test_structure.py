@@ -39,6 +39,7 @@ OWNERS = {
         "app/page_map.py",
         "app/map_parts.py",
         "app/answer_parts.py",
+        "app/card_tools.py",
         "app/page_actions.py",
         "app/page_ask.py",
         "app/page_link.py",
