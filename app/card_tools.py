@@ -95,11 +95,10 @@ class CardTools:
         if not isinstance(told, dict) or told.get("of") != _list(by_number):
             return  # forged, or of a list that has gone meanwhile
         does, n = told.get("does"), told.get("n")
-        hit = by_number.get(n) if isinstance(n, int) else None
-        if hit is None:
+        if not isinstance(n, int) or n not in by_number:
             return
         if does == "keep":
-            library_parts.keep_or_take_out(hit.paper)
+            library_parts.keep_or_take_out(by_number[n].paper)
         elif does in ("good", "bad") and self._votes and self.answer is not None:
             feedback_parts.vote_on_paper(self.answer, n, good=does == "good")
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -309,7 +310,7 @@ class _Build:
                 self.progress("merging", done, None)
             if same_text and len(group) == 1 and group[0] < records.n_base:
                 row = group[0]
-                writer.take_words(row, lambda row=row: records[row].paper.text())
+                writer.take_words(row, partial(records.text, row))
                 keys.append(records.base_key(row))
                 lengths.append(0)
                 self.unchanged[writer.n_papers] = row
@@ -430,6 +431,10 @@ class _Records:
             return Record(self.base.papers[number], int(self.base.source[number]))
         record = self.spool[number - self.n_base]
         return Record(record.paper, self._place[record.source], batch=1 if self.base else 0)
+
+    def text(self, number: int) -> str:
+        """The text of a record."""
+        return self[number].paper.text()
 
     def base_key(self, row: int) -> bytes:
         """The key of the text of a paper that is already there."""

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -65,7 +66,9 @@ class LateInteraction:
                 given=kept["given"],
                 neighbours=kept["neighbours"],
             )
-        self.kind = np.dtype(np.uint16 if len(self._table.rows) <= 2**16 else np.int32)  # of an id
+        self.kind: np.dtype[Any] = np.dtype(
+            np.uint16 if len(self._table.rows) <= 2**16 else np.int32
+        )  # of an id
         text = (folder / TOKENIZER).read_bytes()
         self.version = hashlib.sha256(f"{sha256} {MOST_PIECES} ".encode() + text).hexdigest()[:16]
         self._tokenizer = Tokenizer.from_buffer(text)

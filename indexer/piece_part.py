@@ -14,6 +14,7 @@ import json
 from array import array
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -85,22 +86,21 @@ class PieceBuilder:
     def save(self) -> None:
         """Write the part as it is opened."""
         self._flush()
-        for (name, spool), kind in zip(
-            self._spools.items(), (self._model.kind, np.float16), strict=True
-        ):
-            spool.close()
-            path = Path(spool.name)
-            flat = (
-                np.memmap(path, dtype=kind, mode="r") if path.stat().st_size else np.zeros(0, kind)
-            )
-            np.save(self._folder / f"{name}.npy", flat)
-            path.unlink()
-        np.save(
-            self._folder / "starts.npy",
-            np.concatenate([[0], np.cumsum(self._counts, dtype=np.int64)]),
-        )
+        self._write("ids", self._model.kind)
+        self._write("lengths", np.dtype(np.float16))
+        starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(self._counts, dtype=np.int64)])
+        np.save(self._folder / "starts.npy", starts)
         version = json.dumps({"version": self._model.version})
         (self._folder / "version.json").write_text(version, encoding="utf-8")
+
+    def _write(self, name: str, kind: np.dtype[Any]) -> None:
+        spool = self._spools[name]
+        spool.close()
+        path = Path(spool.name)
+        empty = not path.stat().st_size
+        flat = np.zeros(0, kind) if empty else np.memmap(path, dtype=kind, mode="r")
+        np.save(self._folder / f"{name}.npy", flat)
+        path.unlink()
 
     def _flush(self) -> None:
         if self._rows and self._base is not None:

@@ -168,7 +168,8 @@ def open_batches(path: Path) -> list[pa.RecordBatch]:
 
 
 def _paper(values: dict[str, Any], plain: dict[str, str | None] | None) -> Paper:
-    paper = Paper(**{n: tuple(v or ()) if n in _LISTS else v for n, v in values.items()})
+    facts: dict[str, Any] = {n: tuple(v or ()) if n in _LISTS else v for n, v in values.items()}
+    paper = Paper(**facts)
     if plain is not None:  # as the properties themselves would keep it
         kept = {n: values[_PLAIN[n]] if text is None else text for n, text in plain.items()}
         paper.__dict__.update(kept)
