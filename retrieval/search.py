@@ -79,10 +79,11 @@ def search(
         vector = _with_hyde(index, query, vector, settings, llm, degraded)
         clock.stage("imagining")
     found = candidates(index, vector, bm25, allowed, pinned)
-    relevance, share = _fused(found, named, keyword_weight(settings, text, index.manifest.encoder))
+    fused = _fused(found, named, keyword_weight(settings, text, index.manifest.encoder))
     if settings.preset == "pathfinder" and text:
         score = pathfinder_score(index, text, found.rows, found.cosine)
-        relevance, share = score.astype(np.float32), np.zeros_like(share)
+        fused = _fused(replace(found, dense=score.astype(np.float32)), (), 0.0)
+    relevance = fused.named(fused.plain)
     if not text and not len(pinned) and len(found.rows):
         relevance = _newest(index, found.rows)
         degraded.append("There are no words to search for: the newest papers come first.")
@@ -91,14 +92,14 @@ def search(
     reread = None
     if settings.rerank is not False and text:
         relevance, reread = _reranked(
-            index, text, found, relevance, settings, reranker, llm, degraded
+            index, text, found, fused, settings, reranker, llm, degraded
         )
         clock.stage("reranking")
     weights = settings
     if meant.of("recent") and not settings.recency:
         weights = replace(settings, recency=RECENT_WEIGHT)
     hits, displaced = ranked(
-        index, found, relevance, weights, first=pinned, extra=Extra(named=share, reread=reread)
+        index, found, relevance, weights, first=pinned, extra=Extra(named=fused.share, reread=reread)
     )
     clock.stage("ranking")
     n_candidates = len(index.papers) if allowed is None else int(allowed.sum())
@@ -290,19 +291,34 @@ def _shares_of_best(
     }
 
 
-def _fused(found: Candidates, named: Sequence[_Named], keywords: float) -> tuple[Floats, Floats]:
-    """The relevance of each candidate, and the share of the question's names that it bears, in [0, 1]."""
-    relevance: Floats = (1.0 - keywords) * found.dense + keywords * found.lexical
-    share = np.zeros(len(relevance), dtype=np.float32)
-    total = 1.0
+@dataclass(frozen=True)
+class _Fused:
+    """How well each candidate fits, `(n_candidates,)` each."""
+
+    plain: Floats  # by words and meaning, in [0, 1]
+    bonus: Floats  # of bearing what the question names
+    most: float  # that both make together
+    share: Floats  # of the question's names that it bears, in [0, 1]
+
+    def named(self, plain: Floats) -> Floats:
+        """Relevance in [0, 1]: `plain`, as it is or as a reranker left it, with what names are worth."""
+        relevance: Floats = (plain + self.bonus) / np.float32(self.most)
+        return relevance
+
+
+def _fused(found: Candidates, named: Sequence[_Named], keywords: float) -> _Fused:
+    """Words and meaning as one, and what the question's names are worth."""
+    plain: Floats = (1.0 - keywords) * found.dense + keywords * found.lexical
+    bonus, share = np.zeros_like(plain), np.zeros_like(plain)
+    most = 1.0
     for kind, weight in NAMED_WEIGHTS.items():
         alike = [name for name in named if name.item.kind == kind]
         for name in alike:
             bears = np.isin(found.rows, name.rows)
-            relevance += np.float32(weight / len(alike)) * bears
+            bonus += np.float32(weight / len(alike)) * bears
             share += bears / np.float32(len(named))
-        total += weight if alike else 0.0
-    return relevance / np.float32(total), share
+        most += weight if alike else 0.0
+    return _Fused(plain, bonus, most, share)
 
 
 def _with_hyde(
@@ -337,13 +353,17 @@ def _reranked(
     index: Index,
     text: str,
     found: Candidates,
-    relevance: Floats,
+    fused: _Fused,
     settings: SearchSettings,
     reranker: Reranker | None,
     llm: LLM | None,
     degraded: list[str],
 ) -> tuple[Floats, Floats | None]:
-    """Relevance with the papers that the reranker reads above all others, and its scores in [0, 1] where it read."""
+    """Relevance with the papers that the reranker reads above all others, and its scores in [0, 1] where it read.
+
+    What names are worth is added after it: it does not know that M31 is Andromeda.
+    """
+    relevance = fused.named(fused.plain)
     if not len(found.rows):
         return relevance, None
     try:
@@ -361,17 +381,17 @@ def _reranked(
     except (EncoderError, RerankError) as error:
         degraded.append(f"Reranking was not done: {error}")
         return relevance, None
-    result, reread = relevance.copy(), np.zeros_like(relevance)
-    floor = float(np.delete(relevance, top).max(initial=0.0))
-    result[top] = _blended(relevance[top], scores, chosen.share, floor)
+    plain, reread = fused.plain.copy(), np.zeros_like(relevance)
+    floor = min(float(np.delete(plain, top).max(initial=0.0)), float(plain[top].min()))
+    plain[top] = _blended(plain[top], scores, chosen.share, floor)
     reread[top] = (scores - scores.min()) / max(float(np.ptp(scores)), 1e-12)
-    return result, reread
+    return fused.named(plain), reread
 
 
 def _blended(relevance: Floats, scores: Scores, share: float, floor: float) -> Floats:
     """Relevance and the reranker's scores, each in its standard deviations, with `share` of the say for the scores.
 
-    In [floor, the best relevance]: no paper that was read falls below the rest, and weights keep their meaning.
+    In [floor, the best relevance]: no paper that was read falls below the rest, and weights and names keep their meaning.
     """
     mixed = share * _standard(scores) + max(1.0 - share, TIES) * _standard(relevance)
     spread = float(np.ptp(mixed))

@@ -18,6 +18,7 @@ from retrieval import ask, search
 from retrieval.llm import LLM
 from retrieval.records import SearchSettings
 from retrieval.rerank import AstroCrossReranker, AstroReranker
+from retrieval.search import NAMED_WEIGHTS
 from tests.llm_server import KEY, LLMServer, Reply
 
 QUERY = "jets and star formation in galaxies"
@@ -376,3 +377,15 @@ def test_offline_asks_no_model_for_hyde(
         monkeypatch.setenv("WAYFINDER_LLM_BASE_URL", server.base_url)
         ask(small_index, QUERY, SearchSettings(hyde=True), offline=True)
     assert server.requests == []
+
+
+def test_what_names_are_worth_is_added_after_reranking(small_index: Index) -> None:
+    hits = search(
+        small_index, "how far away is M31", SearchSettings(k=12), reranker=Backwards()
+    ).hits
+    assert {0.0, 1.0} == {hit.parts.named for hit in hits}
+    worth = NAMED_WEIGHTS["object"]
+    bare = [hit.parts.relevance * (1 + worth) - worth * hit.parts.named for hit in hits]
+    lengths = [len(hit.paper.title) for hit in hits]
+    assert [lengths[i] for i in np.argsort(bare)[::-1]] == sorted(lengths, reverse=True)
+    assert max(hits, key=lambda hit: hit.parts.named).parts.relevance >= worth / (1 + worth)
