@@ -265,7 +265,7 @@ def forms(text: str, wanted: Container[tuple[str, ...]]) -> Iterator[tuple[tuple
             ends = []
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=50_000)
 def _stems(word: str) -> tuple[str, ...]:
     return tuple(tokens(word))
 
