@@ -32,6 +32,10 @@ class UserError(WayfinderError):
     exit_status = 2
 
 
+class BuildRunning(UserError):
+    """Another process is writing the index."""
+
+
 class QueryError(UserError):
     """The question or a search setting cannot be used."""
 

@@ -24,7 +24,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from indexer import config
-from indexer.errors import IndexMissing, StorageError, UserError
+from indexer.errors import BuildRunning, IndexMissing, StorageError, UserError
 from indexer.manifest import MANIFEST, read_manifest, verify_parts
 
 PART_NAMES = frozenset(
@@ -153,7 +153,7 @@ def build_lock(out: Path) -> Iterator[None]:
             lock.acquire(timeout=0)
         except Timeout:
             who = holder.read_text(encoding="utf-8") if holder.is_file() else "process unknown"
-            raise UserError(
+            raise BuildRunning(
                 f"Another build is writing {out} ({who}): wait for it, or choose another --out."
             ) from None
         holder.write_text(f"process {os.getpid()}", encoding="utf-8")

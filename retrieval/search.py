@@ -91,15 +91,18 @@ def search(
     clock.stage("candidates")
     reread = None
     if settings.rerank is not False and text:
-        relevance, reread = _reranked(
-            index, text, found, fused, settings, reranker, llm, degraded
-        )
+        relevance, reread = _reranked(index, text, found, fused, settings, reranker, llm, degraded)
         clock.stage("reranking")
     weights = settings
     if meant.of("recent") and not settings.recency:
         weights = replace(settings, recency=RECENT_WEIGHT)
     hits, displaced = ranked(
-        index, found, relevance, weights, first=pinned, extra=Extra(named=fused.share, reread=reread)
+        index,
+        found,
+        relevance,
+        weights,
+        first=pinned,
+        extra=Extra(named=fused.share, reread=reread),
     )
     clock.stage("ranking")
     n_candidates = len(index.papers) if allowed is None else int(allowed.sum())

@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from app import terminal
+from app.default_index import default_index_dir
+from indexer.build import starter_index_dir
 from indexer.encoder import ASTRO_ID
+from indexer.snapshots import build_lock
 from tests import documents
 from tests.llm_server import KEY, LLMServer, Reply, sentence
 from tests.papers import PAPERS, write_jsonl
@@ -388,6 +391,23 @@ def test_nothing_is_called_written_that_was_not(small_index_dir: Path) -> None:
                          WAYFINDER_LLM_BASE_URL=server.base_url, WAYFINDER_LLM_MODEL="toy-1", WAYFINDER_LLM_CACHE="0")  # fmt: skip
     assert "Written by" not in done.stderr
     assert "toy-1, 120 tokens used, nothing usable came" in " ".join(done.stderr.split())
+
+
+def test_who_begins_while_another_builds_the_starter_index_waits_for_it(
+    tmp_path: Path, starter_index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAYFINDER_CACHE", str(tmp_path))
+    wanted = starter_index_dir("astro")
+    said: list[str] = []
+
+    def told(stage: str, done: int, total: int | None) -> None:
+        said.append(stage)
+        if len(said) == 2:  # it is done
+            shutil.copytree(starter_index, wanted)
+
+    with build_lock(wanted):
+        assert default_index_dir(None, told) == wanted
+    assert len(said) == 2 and all(stage.startswith("waiting for the process") for stage in said)
 
 
 def test_the_starter_corpus_is_the_default(starter_index: Path) -> None:

@@ -109,6 +109,7 @@ def test_an_abstract_or_an_identifier_finds_similar_papers(small_index_dir: Path
     test = run_page("page_similar", small_index_dir)
     text = "Jets of black holes heat halo gas <script>alert(1)</script> so that galaxies stop forming stars."
     test.text_area[0].set_value(text)
+    test.session_state["search-export"] = True
     test.button[0].click().run()
     assert not test.exception
     page = shown(test)

@@ -159,7 +159,7 @@ def test_the_reranker_knows_what_it_was_taught(trained: Recipe) -> None:
     tuned = LateInteraction(folder, sha256=file_sha256(folder / "table.npz"))
     index = open_index(trained.work / "index")
     train, _ = split(asked(trained.questions, index, but_not=trained.kept_out))
-    texts = [paper.text() for paper in index.papers]
+    texts = tuned.read([paper.text() for paper in index.papers])
     scores = np.array([tuned.scores(q.question, texts) for q in train])
     assert (scores.argmax(axis=1) == [q.row for q in train]).mean() > 0.7
 
