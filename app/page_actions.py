@@ -1,4 +1,4 @@
-"""Copying an answer and the link to it: the one thing on these pages that Streamlit has no control for."""
+"""Copying an answer and the link to it, for which Streamlit has no control."""
 
 from __future__ import annotations
 

@@ -100,10 +100,10 @@ def opened_by(
         with st.popover(shown, icon=icon, key=key):
             draw()
         return
-    if st.session_state.get(key):
-        st.session_state[key] = (
-            True  # with another label it is another box to Streamlit: it stays open
-        )
+    if st.session_state.get(
+        key
+    ):  # with another label it is another box to Streamlit: it stays open
+        st.session_state[key] = True
     with st.popover(shown, icon=icon, key=key, on_change="rerun") as box:
         if box.open:
             draw()
