@@ -27,7 +27,7 @@ from retrieval.errors import LLMError
 
 MEDIA_TYPE = "application/problem+json"
 MOST_SHOWN = 80  # characters of a value that was given
-_OF_THE_HOST = (IndexMissing, IndexIncompatible, MissingCredential, LLMError)
+_OF_THE_HOST = (IndexMissing, IndexIncompatible, MissingCredential, SourceError, LLMError)
 _log = logging.getLogger("wayfinder.errors")
 # What a visitor reads of errors that only the host can mend: their own words name its folders.
 _PLAIN: dict[type[WayfinderError], str] = {

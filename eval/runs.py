@@ -8,8 +8,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,12 +66,10 @@ def write_report(folder: Path, report: Report, index: Index) -> None:
         StorageError: the folder cannot be written.
     """
     ids = _Ids(index)
-    with _storage_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / "qrels.txt", ids.qrels(report.qrels).encode())
-        for name, run in report.runs.items():
-            tag = name.replace(" ", "_").replace(",", "")
-            write_whole(folder / f"{tag}.run", ids.run(run, tag).encode())
+    write_text(folder / "qrels.txt", ids.qrels(report.qrels))
+    for name, run in report.runs.items():
+        tag = name.replace(" ", "_").replace(",", "")
+        write_text(folder / f"{tag}.run", ids.run(run, tag))
     rows = [asdict(row) for row in report.rows]
     write_result(folder, {"n_missing": report.n_missing, "rows": rows}, index)
 
@@ -84,9 +81,7 @@ def write_result(folder: Path, result: Mapping[str, Any], index: Index) -> None:
         StorageError: the folder cannot be written.
     """
     content = {**conditions(index), **result}
-    with _storage_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / "result.json", f"{json.dumps(content, indent=1)}\n".encode())
+    write_text(folder / "result.json", f"{json.dumps(content, indent=1)}\n")
 
 
 def write_text(path: Path, content: str) -> Path:
@@ -95,18 +90,12 @@ def write_text(path: Path, content: str) -> Path:
     Raises:
         StorageError: it cannot be written.
     """
-    with _storage_errors(path):
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, content.encode())
-    return path
-
-
-@contextmanager
-def _storage_errors(folder: Path) -> Iterator[None]:
-    try:
-        yield
     except OSError as error:
-        raise StorageError(f"{folder} cannot be written: {error.strerror or error}.") from error
+        raise StorageError(f"{path} cannot be written: {error.strerror or error}.") from error
+    return path
 
 
 class _Ids:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from app.default_index import default_index_dir
-from tests.browser import CHROMIUM, FLAGS, ask, served
+from tests.browser import CHROMIUM, FLAGS, ask
+from tests.servers import web_server
 
 PICTURES = Path(__file__).resolve().parents[1] / "docs" / "screenshots"
 COLOURS = 192  # of a picture's palette: text stays smooth, files small
@@ -239,11 +240,11 @@ def main(names: list[str]) -> None:
 
     index = default_index_dir(None, lambda stage, done, total: None)
     PICTURES.mkdir(exist_ok=True)
-    with served(index) as url, sync_playwright() as p:
+    with web_server(index) as server, sync_playwright() as p:
         browser = p.chromium.launch(executable_path=str(CHROMIUM), args=DRAWING.split())
         for name in names or VIEWS:
             for look in LOOKS.get(name, (LIGHT,)):
-                with opened(browser, url, look) as page:
+                with opened(browser, server.url, look) as page:
                     VIEWS[name](page)
                     png = small(picture(page))
                 file = PICTURES / f"{name}{look.ending}.png"

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser import ARTIFACTS, CHROMIUM, FLAGS, served
+from tests.browser import ARTIFACTS, CHROMIUM, FLAGS
+from tests.servers import web_server
 
 
 @pytest.fixture(scope="module")
 def address(small_index_dir: Path) -> Iterator[str]:
     """The page served on a free port by the command that people use."""
-    with served(small_index_dir) as url:
-        yield url
+    with web_server(small_index_dir) as server:
+        yield server.url
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ from indexer import config
 from indexer.config import ApiConfig, Secret
 from indexer.errors import QueryError
 from retrieval.synthesis import AUDIENCES, STYLES
+from retrieval.tables import objects
 from retrieval.writing import OnEvent
 from tests.llm_server import KEY, LLMServer, Reply, sentence
 from tests.papers import PAPERS, build_small_index
@@ -277,6 +278,19 @@ def _without_uses(directory: Path) -> Any:
     from indexer.store import Index, read_manifest
 
     return Index(directory, read_manifest(directory))
+
+
+def test_what_only_the_host_can_mend_is_told_without_its_path(
+    client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("WAYFINDER_OBJECTS", str(tmp_path / "lost.csv"))
+    objects.cache_clear()
+    try:
+        reply = client.post("/v1/search", json={"query": "jets"})
+    finally:
+        objects.cache_clear()
+    assert reply.status_code == 503 and str(tmp_path) not in reply.text
+    assert reply.json()["reference"] in caplog.text and "lost.csv" in caplog.text
 
 
 def events_of(text: str) -> list[tuple[str, dict[str, Any]]]:

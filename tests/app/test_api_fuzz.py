@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.api_server import api_server
+from tests.servers import api_server
 
 API_KEY = "key-of-the-fuzzing-test"
 SCHEMATHESIS = str(Path(sys.executable).with_name("schemathesis"))
@@ -30,10 +30,10 @@ def test_replies_to_anything_are_as_described_and_say_no_secret(
 ) -> None:
     config, seen = tmp_path / "schemathesis.toml", tmp_path / "seen.ndjson"
     config.write_text(CONFIG, encoding="utf-8")
-    with api_server(small_index_dir, WAYFINDER_API_KEYS=API_KEY, **NO_LIMITS) as url:
+    with api_server(small_index_dir, WAYFINDER_API_KEYS=API_KEY, **NO_LIMITS) as server:
         done = subprocess.run(
             [
-                SCHEMATHESIS, "--config-file", str(config), "run", f"{url}/openapi.json", "--checks", "all",
+                SCHEMATHESIS, "--config-file", str(config), "run", f"{server.url}/openapi.json", "--checks", "all",
                 "--phases", "coverage,fuzzing", "--max-examples", "8", "--max-time", "120", "--seed", "1",
                 "--suppress-health-check", "all", "-H", f"Authorization: Bearer {API_KEY}",
                 "--report", "har", "--report-har-path", str(seen), "--output-sanitize", "false",

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from indexer.encoder import load_encoder
-from tests.browser import ARTIFACTS, CHROMIUM, WEBGL, served
+from tests.browser import ARTIFACTS, CHROMIUM, WEBGL
+from tests.servers import web_server
 
 pytestmark = [
     pytest.mark.browser,
@@ -40,13 +41,13 @@ def test_the_map_is_drawn_and_a_lasso_takes_papers_to_the_page_on_impact(tmp_pat
     from tests.topics import build_topic_index
 
     directory = build_topic_index(tmp_path, encoder=load_encoder("astro"))
-    with served(directory) as url, sync_playwright() as p:
+    with web_server(directory) as server, sync_playwright() as p:
         browser = p.chromium.launch(executable_path=str(CHROMIUM), args=WEBGL.split())
         opened = browser.new_page(viewport={"width": 1280, "height": 1000}, color_scheme="dark")
         opened.set_default_timeout(60_000)
         elsewhere: list[str] = []
         opened.on("request", lambda r: elsewhere.append(r.url) if "localhost" not in r.url and r.url.startswith("http") else None)  # fmt: skip
-        opened.goto(f"{url}/map")
+        opened.goto(f"{server.url}/map")
         opened.wait_for_function("window.wayfinderMap && window.wayfinderMap.drawn")
         stage = opened.locator(".wf-map-stage")
         stage.scroll_into_view_if_needed()

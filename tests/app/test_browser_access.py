@@ -10,7 +10,8 @@ import pytest
 
 from indexer.config import LOOK
 from indexer.encoder import load_encoder
-from tests.browser import ASK, CHROMIUM, ask, serious, served
+from tests.browser import ASK, CHROMIUM, ask, serious
+from tests.servers import web_server
 from tests.topics import build_topic_index
 
 pytestmark = [
@@ -34,16 +35,16 @@ LIGHT_QUERY = "matchMedia('(prefers-color-scheme: light)').matches"
 
 @pytest.fixture(scope="module")
 def with_password(small_index_dir: Path) -> Iterator[str]:
-    with served(small_index_dir, {"WAYFINDER_PASSWORD": PASSWORD}) as url:
-        yield url
+    with web_server(small_index_dir, WAYFINDER_PASSWORD=PASSWORD) as server:
+        yield server.url
 
 
 @pytest.fixture(scope="module")
 def with_map(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with served(
+    with web_server(
         build_topic_index(tmp_path_factory.mktemp("topics"), encoder=load_encoder("astro"))
-    ) as url:
-        yield url
+    ) as server:
+        yield server.url
 
 
 @pytest.mark.parametrize("page", [LIGHT, DARK], indirect=True, ids=["light", "dark"])

@@ -12,8 +12,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.browser import ARTIFACTS, ASK, CHROMIUM, ask, served
+from tests.browser import ARTIFACTS, ASK, CHROMIUM, ask
 from tests.llm_server import KEY, LLMServer, Reply, sentence
+from tests.servers import web_server
 
 pytestmark = [
     pytest.mark.browser,
@@ -288,8 +289,8 @@ def test_a_model_writes_and_when_it_fails_the_papers_are_quoted(small_index_dir:
 
     with Writer([]) as model:
         environment = {"WAYFINDER_LLM_BASE_URL": model.base_url, "WAYFINDER_LLM_MODEL": "toy-1", "OPENAI_API_KEY": KEY}  # fmt: skip
-        with served(small_index_dir, environment) as url:
-            page.goto(url)
+        with web_server(small_index_dir, **environment) as server:
+            page.goto(server.url)
             ask(page, JETS)
             page.get_by_text(
                 re.compile(r"of 2 sentences (is|are) not supported and underlined")

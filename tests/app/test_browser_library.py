@@ -9,7 +9,8 @@ from bibtexparser import parse_string
 
 from indexer.store import Index
 from retrieval.bibliography import bibtex, citation_key
-from tests.browser import ARTIFACTS, CHROMIUM, FLAGS, served
+from tests.browser import ARTIFACTS, CHROMIUM, FLAGS
+from tests.servers import web_server
 
 pytestmark = [
     pytest.mark.browser,
@@ -25,11 +26,11 @@ def test_a_library_is_uploaded_and_asked_alone(small_index_dir: Path, small_inde
     mine = [small_index.papers[row] for row in (0, 2, 6)]
     file = {"name": "../<b>.bib", "mimeType": "text/plain", "buffer": bibtex(mine).encode()}
     ARTIFACTS.mkdir(exist_ok=True)
-    with served(small_index_dir) as url, sync_playwright() as p:
+    with web_server(small_index_dir) as server, sync_playwright() as p:
         browser = p.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS.split())
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.set_default_timeout(60_000)
-        page.goto(f"{url}/library")
+        page.goto(f"{server.url}/library")
         page.locator("input[type=file]").set_input_files(file)
         page.wait_for_selector(
             "text=3 of 3 papers are in this index; 3 were added to your library."
@@ -53,6 +54,6 @@ def test_a_library_is_uploaded_and_asked_alone(small_index_dir: Path, small_inde
         assert keys and keys <= {citation_key(paper) for paper in mine}
         other = browser.new_page()
         other.set_default_timeout(60_000)
-        other.goto(f"{url}/library")
+        other.goto(f"{server.url}/library")
         other.wait_for_selector("text=Your library is empty")
         browser.close()

@@ -11,7 +11,8 @@ import pytest
 from streamlit.components.v2.bidi_component.main import _make_trigger_id
 
 from eval.visitor import Visitor
-from tests.browser import CHROMIUM, FLAGS, served
+from tests.browser import CHROMIUM, FLAGS
+from tests.servers import web_server
 
 QUESTION = "How do jets suppress star formation?"
 FORGED = (
@@ -51,8 +52,8 @@ async def pages_after(url: str) -> tuple[list[str], list[bool]]:
 
 
 def test_only_what_a_card_offers_is_done(small_index_dir: Path) -> None:
-    with served(small_index_dir) as url:
-        errors, kept = asyncio.run(pages_after(url))
+    with web_server(small_index_dir) as server:
+        errors, kept = asyncio.run(pages_after(server.url))
     assert errors == []
     assert kept == [False] * (len(FORGED) + len(NO_WORDS)) + [True]
 
@@ -65,11 +66,14 @@ def test_cards_keep_papers_take_votes_and_stay_unfolded(
     from playwright.sync_api import sync_playwright
 
     votes = tmp_path / "votes.jsonl"
-    with served(small_index_dir, {"WAYFINDER_FEEDBACK": str(votes)}) as url, sync_playwright() as p:
+    with (
+        web_server(small_index_dir, WAYFINDER_FEEDBACK=str(votes)) as server,
+        sync_playwright() as p,
+    ):
         browser = p.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS.split())
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.set_default_timeout(60_000)
-        page.goto(f"{url}/?q={QUESTION.replace(' ', '+')}")
+        page.goto(f"{server.url}/?q={QUESTION.replace(' ', '+')}")
         abstract = page.locator("#paper-1 details").first
         abstract.locator("summary").click()
         page.get_by_role("button", name="Add paper 1 to library", exact=True).click()

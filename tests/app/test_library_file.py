@@ -22,7 +22,7 @@ from indexer.errors import QueryError
 from indexer.records import Paper
 from indexer.store import Index
 from tests.papers import build_small_index
-from tests.web_server import WebServer, asked, web_server
+from tests.servers import Server, asked, web_server
 
 
 def opened(path: Path) -> Library:
@@ -262,17 +262,17 @@ def test_a_bad_file_is_said_on_the_page_and_can_be_deleted_there(
 
 
 @pytest.fixture(scope="module")
-def hosted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[WebServer, Path]]:
+def hosted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Path]]:
     folder = tmp_path_factory.mktemp("hosted")
     with web_server(
-        build_small_index(folder), folder, WAYFINDER_LOGIN_HEADER="X-Remote-User", WAYFINDER_TRUSTED_PROXIES="127.0.0.1",
+        build_small_index(folder), WAYFINDER_LOGIN_HEADER="X-Remote-User", WAYFINDER_TRUSTED_PROXIES="127.0.0.1",
         WAYFINDER_LIBRARY=str(folder / "kept"),
     ) as server:  # fmt: skip
         yield server, folder / "kept"
 
 
 def test_a_served_page_loads_the_library_of_who_the_proxy_names(
-    hosted: tuple[WebServer, Path],
+    hosted: tuple[Server, Path],
 ) -> None:
     server, folder = hosted
     assert folder.is_dir()

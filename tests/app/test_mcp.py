@@ -18,8 +18,8 @@ from app import mcp_server as mcp_server_module
 from app.api_service import Service
 from app.mcp_server import NOTICE, mcp_server
 from app.served_index import ServedIndex
-from tests.api_server import api_server
 from tests.llm_server import KEY, LLMServer, Reply, sentence
+from tests.servers import api_server
 
 API_KEY = "key-of-the-assistant-test"
 Work = Callable[[Any], Awaitable[None]]
@@ -112,19 +112,19 @@ def test_it_is_served_over_http_to_who_has_a_key(small_index_dir: Path) -> None:
             assert (await keyless.post(url, json=body)).status_code == 401
             assert (await keyless.post(url.replace("mcp", "v1/search"), json={})).status_code == 401
 
-    with api_server(small_index_dir, WAYFINDER_API_KEYS=API_KEY) as url:
-        asyncio.run(talking(f"{url}/mcp"))
+    with api_server(small_index_dir, WAYFINDER_API_KEYS=API_KEY) as server:
+        asyncio.run(talking(f"{server.url}/mcp"))
 
 
 def test_mcp_alone_serves_no_other_address(small_index_dir: Path) -> None:
     async def work(client: Any) -> None:
         assert (await call(client, "paper", identifier="2401.00001"))["year"] == 2024
 
-    with api_server(small_index_dir, "mcp", "--http") as url:
-        with_client(f"{url}/mcp", work)
+    with api_server(small_index_dir, "mcp", "--http") as server:
+        with_client(f"{server.url}/mcp", work)
         body = {"query": "jets"}
-        assert httpx2.post(f"{url}/v1/search", json=body).status_code == 404
-        assert httpx2.post(f"{url}/mcp", json=body, headers={"Host": "evil.example"}).status_code == 421  # fmt: skip
+        assert httpx2.post(f"{server.url}/v1/search", json=body).status_code == 404
+        assert httpx2.post(f"{server.url}/mcp", json=body, headers={"Host": "evil.example"}).status_code == 421  # fmt: skip
 
 
 def test_mistakes_are_told_in_words_and_breaks_are_not(

@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from app.web import MOST_MESSAGE_BYTES
 from app.web_login import COOKIE
 from tests.papers import PAPERS, build_small_index
-from tests.web_server import WebServer, asked, web_server
+from tests.servers import Server, asked, web_server
 
 BASE = "/wayfinder"
 PASSWORD = "correct horse"
@@ -28,17 +28,17 @@ PAGE = {"Accept": "text/html"}
 
 
 @pytest.fixture(scope="module")
-def hosted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[WebServer, Path]]:
+def hosted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Path]]:
     folder = tmp_path_factory.mktemp("hosted")
     with web_server(
-        build_small_index(folder, PAPERS[:4]), folder, WAYFINDER_BASE_PATH=f"{BASE}/", WAYFINDER_PASSWORD=PASSWORD,
+        build_small_index(folder, PAPERS[:4]), WAYFINDER_BASE_PATH=f"{BASE}/", WAYFINDER_PASSWORD=PASSWORD,
         WAYFINDER_LOG="json", WAYFINDER_METRICS_KEY=KEY,
     ) as server:  # fmt: skip
         yield server, folder
 
 
 @pytest.fixture
-def cookie(hosted: tuple[WebServer, Path]) -> str:
+def cookie(hosted: tuple[Server, Path]) -> str:
     reply = requests.post(f"{hosted[0].url}{BASE}/login", data={"password": PASSWORD}, allow_redirects=False, timeout=30)  # fmt: skip
     assert (reply.status_code, reply.headers["Location"]) == (303, f"{BASE}/")
     assert "HttpOnly" in reply.headers["Set-Cookie"] and f"Path={BASE}" in reply.headers["Set-Cookie"]  # fmt: skip
@@ -47,7 +47,7 @@ def cookie(hosted: tuple[WebServer, Path]) -> str:
 
 
 def test_without_the_password_there_is_health_and_nothing_else(
-    hosted: tuple[WebServer, Path],
+    hosted: tuple[Server, Path],
 ) -> None:
     server, _ = hosted
     get = requests.Session().get
@@ -67,7 +67,7 @@ def test_without_the_password_there_is_health_and_nothing_else(
 
 
 def test_page_assets_and_websocket_work_under_the_path(
-    hosted: tuple[WebServer, Path], cookie: str
+    hosted: tuple[Server, Path], cookie: str
 ) -> None:
     server, _ = hosted
     headers = {"Cookie": cookie, **PAGE}
@@ -85,7 +85,7 @@ def test_page_assets_and_websocket_work_under_the_path(
 
 
 def test_the_log_and_the_metrics_count_questions_and_do_not_hold_them(
-    hosted: tuple[WebServer, Path], cookie: str
+    hosted: tuple[Server, Path], cookie: str
 ) -> None:
     server, _ = hosted
     with server.open_page(cookie, BASE) as websocket:
@@ -108,7 +108,7 @@ def test_the_log_and_the_metrics_count_questions_and_do_not_hold_them(
 
 
 def test_a_page_that_breaks_is_logged_by_type_and_place(
-    hosted: tuple[WebServer, Path], cookie: str
+    hosted: tuple[Server, Path], cookie: str
 ) -> None:
     server, folder = hosted
     part = folder / "index" / "map"  # no part of this index: nothing has checked it
@@ -125,7 +125,7 @@ def test_a_page_that_breaks_is_logged_by_type_and_place(
 
 
 def test_a_file_of_200_megabytes_is_refused_before_it_is_read(
-    hosted: tuple[WebServer, Path], cookie: str
+    hosted: tuple[Server, Path], cookie: str
 ) -> None:
     server, _ = hosted
     host, port = server.url.removeprefix("http://").split(":")
@@ -142,7 +142,7 @@ def test_a_file_of_200_megabytes_is_refused_before_it_is_read(
 
 
 def test_a_page_uploads_and_cannot_empty_the_caches_of_all(
-    hosted: tuple[WebServer, Path], cookie: str
+    hosted: tuple[Server, Path], cookie: str
 ) -> None:
     server, _ = hosted
     health = f"{server.url}{BASE}/_stcore/health"
@@ -163,7 +163,7 @@ def test_a_page_uploads_and_cannot_empty_the_caches_of_all(
 
 
 def test_messages_are_neither_compressed_nor_large(
-    hosted: tuple[WebServer, Path], cookie: str
+    hosted: tuple[Server, Path], cookie: str
 ) -> None:
     server, _ = hosted
     with server.open_page(cookie, BASE) as websocket:
@@ -177,7 +177,7 @@ def test_messages_are_neither_compressed_nor_large(
 
 
 def test_a_new_snapshot_is_on_the_page_without_a_restart(
-    hosted: tuple[WebServer, Path], cookie: str
+    hosted: tuple[Server, Path], cookie: str
 ) -> None:
     server, folder = hosted
     before = requests.get(f"{server.url}/healthz", timeout=30).json()["snapshot"]
@@ -189,7 +189,7 @@ def test_a_new_snapshot_is_on_the_page_without_a_restart(
 
 
 def test_sigterm_ends_it_within_seconds_though_a_page_is_open(
-    hosted: tuple[WebServer, Path], cookie: str
+    hosted: tuple[Server, Path], cookie: str
 ) -> None:
     server, _ = hosted
     with server.open_page(cookie, BASE) as websocket:
