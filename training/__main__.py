@@ -24,12 +24,11 @@ def main(
     work: Annotated[
         Path, typer.Option(help="Where steps are kept: a training that was stopped goes on.")
     ],
-    out: Annotated[Path, typer.Option(help="Where the models go.")] = config.REPOSITORY / "models",
 ) -> None:
-    """Train encoder, static encoder and reranker; say the checksums that the code has to know."""
+    """Train encoders and rerankers into WORK/models; say what they bring, and the checksums that the code has to know."""
     work.mkdir(parents=True, exist_ok=True)
     try:
-        Recipe(corpus, QUESTIONS, KEPT_OUT, work, out, say=_say).run()
+        Recipe(corpus, QUESTIONS, KEPT_OUT, work, say=_say).run()
     except WayfinderError as error:
         _say(str(error))
         raise typer.Exit(1) from error

@@ -30,14 +30,20 @@ def hybrid(cosine: Floats, words: Floats, share: float = WORDS) -> Floats:
 
 
 def best(
-    questions: Sequence[Asked], vectors: Floats, papers: Floats, lexical: LexicalIndex, *, n: int
+    questions: Sequence[Asked],
+    vectors: Floats,
+    papers: Floats,
+    lexical: LexicalIndex,
+    *,
+    n: int,
+    words: float = LISTED_WORDS,
 ) -> Rows:
-    """Rows of the `n` best papers a question, or of all, the best first: `(n_questions, n)`."""
+    """Rows of the `n` best papers a question, or of all, the best first: `(n_questions, n)`; `words` is their share."""
     found = np.zeros((len(questions), min(n, len(papers))), dtype=np.int64)
     for start in range(0, len(questions), TOGETHER):
         cosines = vectors[start : start + TOGETHER] @ papers.T
         for i, cosine in enumerate(cosines, start):
-            score = hybrid(cosine, lexical.scores(questions[i].question), LISTED_WORDS)
+            score = hybrid(cosine, lexical.scores(questions[i].question), words)
             first = np.argpartition(-score, found.shape[1] - 1)[: found.shape[1]]
             found[i] = first[np.argsort(-score[first], kind="stable")]
     return found

@@ -1,9 +1,14 @@
-"""The whole training, from the corpus and the questions to the files in models/. Each step that is done is kept."""
+"""The whole training, from the corpus and the questions to the files that ship. Each step that is done is kept.
+
+A step's files are there once they are whole: one that was killed is done again.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,19 +25,20 @@ from indexer.encoder import (
     StaticEncoder,
     minilm_folder,
 )
+from indexer.late import LateInteraction
 from indexer.onnx_model import GRAPH, TOKENIZER, file_sha256
 from indexer.store import Index, open_index
 from indexer.vectors import cached_vectors
 from training import cross_encoder, late, static
 from training import encoder as tuned_encoder
 from training.export import export, export_encoder
+from training.held import found
 from training.material import Asked, asked, light_pairs, split
 from training.mine import best, negatives
 from training.vocabulary import extended
 
-NETWORK_QUESTIONS = (
-    10_371  # the first that train the network; on the others its negatives are as hard as in use
-)
+# The first that train the network, two thirds of a smaller set; on the others its negatives are as hard as in use.
+NETWORK_QUESTIONS = 10_371
 CROSS_QUESTIONS = 6395  # the next, that the cross-encoder learns from
 LISTED = 4  # papers beside the right one that it reads, a question
 MOST_LISTS = 4600
@@ -54,25 +60,32 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass
 class Recipe:
-    """One training: `corpus` to be indexed, `questions` to train on, `kept_out` whose papers are not asked for."""
+    """One training: `corpus` to be indexed, `questions` to train on, `kept_out` whose papers are not asked for.
+
+    All that it makes is in `work`, the models in its folder `models`.
+    """
 
     corpus: str
     questions: Sequence[Path]
     kept_out: Sequence[Path]
     work: Path
-    out: Path
     network_questions: int = NETWORK_QUESTIONS
     listed: int = LISTED
     batch: int = tuned_encoder.BATCH
     say: Callable[[str], None] = print
 
+    @property
+    def out(self) -> Path:
+        """Where the models go; those that ship are not touched."""
+        return self.work / "models"
+
     def run(self) -> None:
         """Train the encoders and the rerankers; say what to write into the code."""
         base = self._exported(minilm_folder(), self.work / "minilm")
         index = self._index(base)
-        questions, _ = split(asked(self.questions, index, but_not=self.kept_out))
+        questions, held = split(asked(self.questions, index, but_not=self.kept_out))
         self.say(f"{len(questions):,} questions on {len({q.row for q in questions}):,} papers")
-        first = self.network_questions
+        first = min(self.network_questions, len(questions) * 2 // 3)
         self._encoder(index, base, questions[:first])
         tuned = self._exported(self.work / "encoder", self.out / "encoder")
         self._cut(index, tuned, questions)
@@ -80,6 +93,8 @@ class Recipe:
         self._joined(index, tuned, questions)
         self._late(index, tuned, questions)
         self._cross_encoder(index, tuned, questions[first : first + CROSS_QUESTIONS])
+        if held:
+            self._tell(index, base, tuned, held)
         for name in FILES:
             self.say(f"{name}: sha256 {file_sha256(self.out / name)}")
 
@@ -92,8 +107,10 @@ class Recipe:
         return open_index(folder)
 
     def _exported(self, folder: Path, target: Path) -> Encoder:
-        if not (target / GRAPH).is_file():
-            self.say(f"{target}: the int8 graph agrees to {export_encoder(folder, target):.3f}")
+        if not target.exists():
+            with _whole(target) as half:
+                agreement = export_encoder(folder, half)
+            self.say(f"{target}: the int8 graph agrees to {agreement:.3f}")
         return OnnxEncoder(target, id=folder.name, weights_sha256=file_sha256(target / GRAPH))
 
     def _mined(
@@ -106,7 +123,8 @@ class Recipe:
             papers = np.asarray(self._vectors(index, teacher), dtype=np.float32)
             vectors = teacher.encode([q.question for q in questions])
             found = negatives(questions, vectors, papers, index.lexical, each=each, seed=0)
-            path.write_text(json.dumps([rows.tolist() for rows in found]))
+            with _whole(path) as half:
+                half.write_text(json.dumps([rows.tolist() for rows in found]))
         rows: list[list[int]] = json.loads(path.read_text())
         return rows
 
@@ -131,11 +149,12 @@ class Recipe:
             if others
         ]
         self.say(f"tuning the encoder on {len(triples):,} questions, each with a hard negative")
-        tuned_encoder.tune(minilm_folder(), triples, out, batch=self.batch)
+        with _whole(out) as half:
+            tuned_encoder.tune(minilm_folder(), triples, half, batch=self.batch)
 
     def _cut(self, index: Index, tuned: Encoder, questions: Sequence[Asked]) -> None:
         """Three layers that give the tuned network's vectors: to compare with, not to ship."""
-        out = self.work / "cut"
+        out = self.work / "cut-int8"
         if out.exists():
             return
         papers = np.asarray(self._vectors(index, tuned), dtype=np.float32)
@@ -145,8 +164,9 @@ class Recipe:
         texts = [index.papers[int(row)].text() for row in rows] + asked_for
         self.say(f"cutting the encoder to three layers, on {len(texts):,} texts")
         vectors = np.concatenate([papers[rows], tuned.encode(asked_for)])
-        tuned_encoder.distil(self.work / "encoder", texts, vectors, out, layers=CUT_LAYERS)
-        export_encoder(out, self.work / "cut-int8")
+        cut = self.work / "cut"
+        tuned_encoder.distil(self.work / "encoder", texts, vectors, cut, layers=CUT_LAYERS)
+        self._exported(cut, out)
 
     def _static(self, index: Index, tuned: Encoder, questions: Sequence[Asked]) -> None:
         out = self.out / "encoder-fast"
@@ -161,7 +181,8 @@ class Recipe:
         pairs = [(q.question, texts[q.row]) for q in questions]
         table = static.tune(table, tokenizer, pairs, static.QUESTIONS)
         np.save(self.work / "table.npy", table)
-        static.save(table, tokenizer, out)
+        with _whole(out) as half:
+            static.save(table, tokenizer, half)
 
     def _joined(self, index: Index, tuned: Encoder, questions: Sequence[Asked]) -> None:
         """Find the directions that matter of network and table, half of the numbers each."""
@@ -173,16 +194,24 @@ class Recipe:
         papers = np.asarray(self._vectors(index, tuned), dtype=np.float32)
         fast = self._fast()
         texts = [paper.text() for paper in index.papers]
-        np.savez(
-            target,
-            network=static.directions(papers, tuned.encode(sample), HALF),
-            table=static.directions(fast.encode(texts), fast.encode(sample), HALF),
-        )
+        network = static.directions(papers, tuned.encode(sample), HALF)
+        table = static.directions(fast.encode(texts), fast.encode(sample), HALF)
+        with _whole(target) as half, half.open("wb") as stream:
+            np.savez(stream, network=network, table=table)
 
     def _fast(self, directions: Floats | None = None) -> StaticEncoder:
         folder = self.out / "encoder-fast"
         sha256 = file_sha256(folder / TABLE)
         return StaticEncoder(folder, id="table", weights_sha256=sha256, directions=directions)
+
+    def _both(self, read: Floats, texts: Sequence[str]) -> Floats:
+        """The joined encoder's vectors of texts that the network has `read`."""
+        with np.load(self.out / "encoder" / DIRECTIONS) as directions:
+            half = read @ directions["network"]
+            fast = self._fast(directions["table"])
+        half /= np.linalg.norm(half, axis=1, keepdims=True)
+        both: Floats = np.concatenate([half, fast.encode(texts)], axis=1)
+        return both * np.float32(np.sqrt(0.5))
 
     def _late(self, index: Index, tuned: Encoder, questions: Sequence[Asked]) -> None:
         out = self.out / "reranker"
@@ -190,22 +219,15 @@ class Recipe:
             return
         self.say(f"tuning the reranker on the lists of {len(questions):,} questions")
         texts = [paper.text() for paper in index.papers]
-        with np.load(self.out / "encoder" / DIRECTIONS) as directions:
-            turned, fast = directions["network"], self._fast(directions["table"])
-
-        def joined(read: Floats, texts: Sequence[str]) -> Floats:
-            half = read @ turned
-            half /= np.linalg.norm(half, axis=1, keepdims=True)
-            both: Floats = np.concatenate([half, fast.encode(texts)], axis=1)
-            return both * np.float32(np.sqrt(0.5))
-
-        papers = joined(np.asarray(self._vectors(index, tuned), dtype=np.float32), texts)
         asked_for = [q.question for q in questions]
-        vectors = joined(tuned.encode(asked_for), asked_for)
+        papers = self._both(np.asarray(self._vectors(index, tuned), dtype=np.float32), texts)
+        vectors = self._both(tuned.encode(asked_for), asked_for)
         lists = best(questions, vectors, papers, index.lexical, n=LATE_LISTED)
         tokenizer = Tokenizer.from_file(str(self.out / "encoder-fast" / TOKENIZER))
         start = late.start(np.load(self.work / "table.npy"))
-        late.save(late.tune(start, tokenizer, questions, lists, texts), tokenizer, out)
+        tuned_table = late.tune(start, tokenizer, questions, lists, texts)
+        with _whole(out) as half:
+            late.save(tuned_table, tokenizer, half)
 
     def _cross_encoder(self, index: Index, tuned: Encoder, questions: Sequence[Asked]) -> None:
         work, out = self.work / "cross-encoder", self.out / "cross-encoder"
@@ -221,8 +243,45 @@ class Recipe:
             self.say(
                 f"tuning the cross-encoder on {len(lists):,} lists of {self.listed + 1} papers"
             )
-            cross_encoder.tune(self.work / "encoder", lists, work, tokens=CROSS_TOKENS)
-        if not (out / GRAPH).is_file():
-            out.mkdir(parents=True, exist_ok=True)
-            export(cross_encoder.load(work), out / GRAPH, output="scores")
-            (out / TOKENIZER).write_bytes((self.out / "encoder" / TOKENIZER).read_bytes())
+            with _whole(work) as half:
+                cross_encoder.tune(self.work / "encoder", lists, half, tokens=CROSS_TOKENS)
+        if not out.exists():
+            with _whole(out) as half:
+                half.mkdir()
+                export(cross_encoder.load(work), half / GRAPH, output="scores")
+                shutil.copy(self.out / "encoder" / TOKENIZER, half / TOKENIZER)
+
+    def _tell(self, index: Index, base: Encoder, tuned: Encoder, held: Sequence[Asked]) -> None:
+        """Say what each step brought on the questions held back."""
+        texts, asked_for = [paper.text() for paper in index.papers], [q.question for q in held]
+        read = {
+            encoder: (
+                encoder.encode(asked_for),
+                np.asarray(self._vectors(index, encoder), dtype=np.float32),
+            )
+            for encoder in (base, tuned)
+        }
+        questions, papers = read[tuned]
+        fast, folder = self._fast(), self.out / "reranker"
+        models = {
+            "the model to start from": read[base],
+            "network": read[tuned],
+            "table": (fast.encode(asked_for), fast.encode(texts)),
+            "both": (self._both(questions, asked_for), self._both(papers, texts)),
+        }
+        reranker = LateInteraction(folder, sha256=file_sha256(folder / TABLE))
+        self.say(f"{len(held):,} questions held back, with BM25: success@10, reciprocal rank@10")
+        for name, (success, reciprocal) in found(
+            held, models, index.lexical, reranker=reranker, texts=texts
+        ).items():
+            self.say(f"  {name}: {success:.3f}, {reciprocal:.3f}")
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """Where to make a file or folder that is at `path` once the block has ended well."""
+    half = path.with_name(f"{path.name}.half")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(half, ignore_errors=True)
+    yield half
+    half.rename(path)

@@ -17,9 +17,10 @@ from indexer.onnx_model import OnnxModel, file_sha256
 from indexer.onnx_weights import TorchEncoder
 from indexer.store import Index, open_index
 from tests.papers import PAPERS, write_jsonl
-from training.material import asked, held_back, light_pairs, split
+from training.held import scored
+from training.material import Asked, asked, held_back, light_pairs, split
 from training.mine import best, negatives
-from training.recipe import Recipe
+from training.recipe import Recipe, _whole
 from training.vocabulary import extended
 
 QUESTIONS = {
@@ -31,6 +32,14 @@ QUESTIONS = {
     "2506.00009": ["How fast does space grow if one asks sound waves and no exploding stars?"],
     "2508.00012": ["How quickly does the dark heart of the Milky Way turn?"],
 }  # fmt: skip
+
+
+HELD = {
+    "title": "Dust rings around a young star",
+    "abstract": "Millimetre images of a disc show three rings of dust, which planets that have just formed may have cleared.",
+    "arxiv_id": "2503.00020",
+    "year": 2025,
+}
 
 
 def question_file(folder: Path, papers: dict[str, list[str]]) -> Path:
@@ -46,19 +55,24 @@ def question_file(folder: Path, papers: dict[str, list[str]]) -> Path:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
     """The whole recipe, run on the invented papers."""
     folder = tmp_path_factory.mktemp("training")
-    corpus = write_jsonl(folder / "papers.jsonl", PAPERS)
+    corpus = write_jsonl(folder / "papers.jsonl", [*PAPERS, HELD])
+    asked_for = {**QUESTIONS, HELD["arxiv_id"]: ["Who swept gaps into the dust of a baby sun?"]}
+    said: list[str] = []
     recipe = Recipe(
         corpus=str(corpus),
-        questions=[question_file(folder, QUESTIONS)],
+        questions=[question_file(folder, asked_for)],
         kept_out=[question_file(folder, {"2508.00012": ["kept out"]})],
         work=folder / "work",
-        out=folder / "models",
         network_questions=4,
         listed=2,
         batch=2,
-        say=lambda text: None,
+        say=said.append,
     )
     recipe.run()
+    at = said.index("1 questions held back, with BM25: success@10, reciprocal rank@10")
+    told = [line.strip().rpartition(": ") for line in said[at + 1 : at + 6]]
+    assert [name for name, _, _ in told] == ["the model to start from", "network", "table", "both", "the order of the reranker alone"]  # fmt: skip
+    assert all(numbers.startswith("1.000, ") for _, _, numbers in told), "ten of thirteen papers"
     return recipe
 
 
@@ -211,6 +225,27 @@ def test_what_is_done_is_not_done_again(trained: Recipe) -> None:
     trained.run()
     assert before == {path: path.stat().st_mtime_ns for path in trained.out.rglob("*") if path.is_file()}  # fmt: skip
     assert any(f"encoder/model.onnx: sha256 {file_sha256(trained.out / 'encoder' / 'model.onnx')}" in line for line in said)  # fmt: skip
+
+
+def test_a_step_that_was_stopped_is_done_again(tmp_path: Path) -> None:
+    target = tmp_path / "models" / "encoder"
+    with pytest.raises(KeyboardInterrupt), _whole(target) as half:
+        half.mkdir()
+        (half / "model.onnx").write_text("half of it")
+        raise KeyboardInterrupt
+    assert not target.exists()
+    with _whole(target) as half:
+        assert not half.exists()
+        half.mkdir()
+    assert list(tmp_path.rglob("*")) == [target.parent, target]
+
+
+def test_what_is_found_is_counted_by_its_place() -> None:
+    questions = [Asked("q", "lay", "", row) for row in (0, 5, 9, 20)]
+    lists = np.array([range(12), range(12), [9, *range(11)], range(12)])
+    assert scored(questions, lists) == pytest.approx((0.75, (1 + 1 / 6 + 1 + 0) / 4))
+    with_it_eleventh = np.array([[*range(1, 11), 0]])
+    assert scored(questions[:1], with_it_eleventh) == (0.0, 0.0)
 
 
 def test_the_written_questions_share_no_run_of_words_and_no_paper_with_the_development_set() -> (
