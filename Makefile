@@ -56,7 +56,8 @@ screenshots: $(VENV)/dev.stamp  ## make the pictures of docs/tour.md anew
 bench: $(VENV)/dev.stamp  ## measure speed and memory: INDEX=my-index CORPUS=papers.jsonl.gz
 	@$(BIN)/python -m eval.bench $(if $(INDEX),--index $(INDEX)) $(if $(CORPUS),--corpus $(CORPUS))
 
-train: $(VENV)/dev.stamp  ## train the models that ship: CORPUS=papers.jsonl.gz WORK=folder for what is half done
+train: $(VENV)/dev.stamp  ## train the models that ship: CORPUS=papers.jsonl.gz WORK=folder for steps and models
+	@test -n "$(CORPUS)" || { echo "Wayfinder: name the papers to train on: make train CORPUS=papers.jsonl.gz"; exit 2; }
 	@$(BIN)/python -m training "$(CORPUS)" --work "$(WORK)"
 
 scale: $(VENV)/dev.stamp  ## measure how an index grows: TITLES=titles.jsonl.gz
