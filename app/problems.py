@@ -28,6 +28,7 @@ from retrieval.errors import LLMError
 MEDIA_TYPE = "application/problem+json"
 MOST_SHOWN = 80  # characters of a value that was given
 _OF_THE_HOST = (IndexMissing, IndexIncompatible, MissingCredential, SourceError, LLMError)
+_FAILED = "Something failed here."
 _log = logging.getLogger("wayfinder.errors")
 # What a visitor reads of errors that only the host can mend: their own words name its folders.
 _PLAIN: dict[type[WayfinderError], str] = {
@@ -104,17 +105,22 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, _OF_THE_HOST):
         said = "This server cannot do that: its index or its configuration lacks what it needs. "
         return Problem(503, f"{said}{_ask_host(reference)}", reference=reference)
-    return Problem(500, f"Something failed here. {_ask_host(reference)}", reference=reference)
+    return Problem(500, f"{_FAILED} {_ask_host(reference)}", reference=reference)
 
 
-def told_visitor(error: WayfinderError) -> str:
+def told_visitor(error: Exception) -> str:
     """What a visitor reads of an error; what only the host can mend is said plainly, its own words go to the log."""
+    if not isinstance(error, WayfinderError):
+        return _logged(f"{_FAILED} Reload the page to go on.", outline(error))
     plain = next((said for kind, said in _PLAIN.items() if isinstance(error, kind)), None)
-    if plain is None:
-        return str(error)
+    return str(error) if plain is None else _logged(plain, str(error))
+
+
+def _logged(said: str, reason: str) -> str:
+    """What is said, with the reference under which the reason stands in the log."""
     reference = secrets.token_hex(4)
-    _log.error("%s: %s", reference, error)
-    return f"{plain} {_ask_host(reference)}"
+    _log.error("%s: %s", reference, reason)
+    return f"{said} {_ask_host(reference)}"
 
 
 def _ask_host(reference: str) -> str:

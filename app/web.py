@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import streamlit as st
 import uvicorn
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -26,6 +27,8 @@ from app import metrics, web_login, web_messages
 from app.http_server import ImpatientHTTP
 from app.library_file import folder_made_ready
 from app.logs import start_log
+from app.page_parts import literal
+from app.problems import told_visitor
 from app.questions import queue
 from app.served_index import ServedIndex, served
 from app.web_gate import HEALTH, MOST_UPLOAD_BYTES, Gate
@@ -116,7 +119,14 @@ def create_app(index: ServedIndex, settings: WebConfig) -> App:
             ),
         ],
         lifespan=_life,
+        on_script_error=_failed,
     )
+
+
+def _failed(error: Exception) -> bool:
+    """Say on the page that it failed, in place of what Streamlit says; true: it is said."""
+    st.error(literal(told_visitor(error)), icon=":material/error:")
+    return True
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from indexer.store import Index
+from indexer.tokens import tokens
 from retrieval.candidates import Candidates, Floats
 
 Level = Literal["well", "thinly", "not"]
@@ -18,6 +19,7 @@ NEAREST = 10  # papers that are looked at; fewer in an index of below 1,000
 WELL = 0.5  # from this probability on
 THINLY = 0.2
 HALF = 0.5  # of the best papers that name a thing
+BARE_WORDS = 2  # at most, of a question that is a term alone, such as "SZ effect"
 WORDS_ENOUGH = 0.4  # of a short question's words, with its object, for it to be covered
 # encoder -> weights of meaning and words and the constant of the logistic, fitted by
 # `wayfinder eval scope --calibrate`
@@ -33,6 +35,7 @@ class Nearness:
 
     meaning: float  # mean cosine of the nearest
     words: float  # mean share of the question's words that the best hold, weighted by idf
+    term: bool = False  # the question is a term alone, which each of the best papers holds
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,11 @@ def nearness(index: Index, found: Candidates, relevance: Floats, text: str) -> N
         return None
     n = min(len(found.rows), max(1, min(NEAREST, len(index.papers) // 100)))
     best = found.rows[np.argsort(-relevance, kind="stable")[:n]]
+    held = index.lexical.words_held(text, best)
     return Nearness(
         meaning=float(np.sort(found.cosine)[-n:].mean()),
-        words=float(index.lexical.words_held(text, best).mean()),
+        words=float(held.mean()),
+        term=len(set(tokens(text))) <= BARE_WORDS and bool((held > 0.999).all()),
     )
 
 
@@ -102,8 +107,11 @@ def coverage(
 
 
 def _floor(near: Nearness, named: Mapping[str, float | None], *, by_authors: bool) -> float:
-    """The least probability where what a question names is there, however few words it has."""
-    if by_authors:
+    """The least probability where what a question names is there, however few words it has.
+
+    The vector of an abbreviation alone is near to no paper's.
+    """
+    if by_authors or near.term:
         return WELL
     share = max((share or 0.0 for share in named.values()), default=0.0)
     if near.words < WORDS_ENOUGH or not share:

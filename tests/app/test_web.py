@@ -122,6 +122,8 @@ def test_a_page_that_breaks_is_logged_by_type_and_place(
     (row,) = (row for row in lines if "error" in row)
     assert row["error"].startswith("builtins.TypeError\n") and "indexer/landscape.py:" in row["error"]  # fmt: skip
     assert "PRIVATE" not in text and "PRIVATE" not in told and str(folder) not in told
+    said = re.search(r"Something failed here.* in its log, under (\w{8})", told)
+    assert said and said[1] in text, "who hosts it finds it by what the visitor read"
 
 
 def test_a_file_of_200_megabytes_is_refused_before_it_is_read(

@@ -66,6 +66,21 @@ def test_what_names_its_object_or_author_is_covered_however_short() -> None:
     assert judged(0.3, 0.1, by_authors=True) == "well"
 
 
+def test_a_term_alone_is_covered_where_the_best_papers_hold_it(small_index: Index) -> None:
+    def near(text: str) -> Nearness:
+        found = search(small_index, text).nearness
+        assert found is not None
+        return found
+
+    assert near("magnetar").term and not near("magnetar bread").term
+    assert not near("zzzz").term and not near("how many magnetars are born").term
+    assert judged(0.3, 0.9) == "not"
+    result = coverage(
+        Nearness(0.3, 1.0, term=True), encoder=ENCODER, n_papers=5000, named={}, by_authors=False, last_year=2026, since=None
+    )  # fmt: skip
+    assert result is not None and result.level == "well"
+
+
 def test_it_is_not_judged_without_meaning_or_calibration(small_index: Index) -> None:
     assert judged(0.9, encoder="another") is None
     result = search(small_index, "jets and star formation", SearchSettings(mode="lexical"))
