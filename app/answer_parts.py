@@ -12,6 +12,7 @@ from typing import Any
 import streamlit as st
 
 from app.page_parts import Tools, escape, literal, paper_cards, paper_links, where
+from app.typeset import typeset
 from indexer.records import Paper
 from indexer.store import Index
 from retrieval.basis import basis
@@ -52,7 +53,7 @@ class GrowingAnswer:
 
 
 def _unchecked(words: str) -> str:
-    return f'<p class="wf-answer wf-unchecked">{escape(words)}<small>being checked</small></p>'
+    return f'<p class="wf-answer wf-unchecked">{typeset(words)}<small>being checked</small></p>'
 
 
 def answer(answer: Answer) -> None:
@@ -137,10 +138,10 @@ def _sentence(sentence: Sentence, hits: Sequence[Hit], name: str) -> str:
     first, *further = [_chip(n, hits, name) for n in sentence.citations] or [""]
     chips = f'<span class="wf-tied">{first}</span>{"".join(further)}' if first else ""
     if sentence.supported:
-        return f'<span class="wf-s">{escape(sentence.text)}{chips}</span>'
+        return f'<span class="wf-s">{typeset(sentence.text)}{chips}</span>'
     why = escape("Not supported: " + "; ".join(sentence.problems) + ".")
     return (
-        f'<span class="wf-s"><span class="wf-doubt">{escape(sentence.text)}</span>{chips}'
+        f'<span class="wf-s"><span class="wf-doubt">{typeset(sentence.text)}</span>{chips}'
         f'<span class="wf-why"><span aria-hidden="true">⚠ </span>{why}</span></span>'
     )
 
@@ -172,7 +173,7 @@ def _beside(n: int, paper: Paper, items: Sequence[Evidence], name: str) -> str:
     return (
         f'<div popover id="{name}" class="wf-evidence" role="dialog" aria-label="{escape(f"Evidence in paper {n}")}">'
         f'<p class="wf-of"><span>{facts}</span><button type="button" popovertarget="{name}" popovertargetaction="hide">Close</button></p>'
-        f'<p class="wf-title">{escape(paper.plain_title)}</p>'
+        f'<p class="wf-title">{typeset(paper.plain_title)}</p>'
         f"{''.join(_quotation(item, paper) for item in items) or _NOTHING_QUOTED}"
         f'<p class="wf-facts">{links}</p></div>'
     )
@@ -184,7 +185,7 @@ _NOTHING_QUOTED = '<p class="wf-found wf-bad">Nothing was quoted from this paper
 def _quotation(item: Evidence, paper: Paper) -> str:
     """A quotation marked in its paper's words, and whether it stands there."""
     if not item.found:
-        return f'<blockquote>{escape(item.quote)}</blockquote><p class="wf-found wf-bad">⚠ These words do not stand in the paper.</p>'
+        return f'<blockquote>{typeset(item.quote)}</blockquote><p class="wf-found wf-bad">⚠ These words do not stand in the paper.</p>'
     said = escape(f"These words stand in its {where(item)}.")
     return f'<blockquote>{_in_context(item, paper)}</blockquote><p class="wf-found wf-good">✓ {said}</p>'
 
@@ -202,8 +203,8 @@ def _in_context(item: Evidence, paper: Paper) -> str:
                 before = "… " + before.partition(" ")[2]
             if end + AROUND < len(text):
                 after = after.rpartition(" ")[0] + " …"
-            return f"{escape(before)}<mark>{escape(found[0])}</mark>{escape(after)}"
-    return f"<mark>{escape(item.quote)}</mark>"
+            return f"{typeset(before)}<mark>{typeset(found[0])}</mark>{typeset(after)}"
+    return f"<mark>{typeset(item.quote)}</mark>"
 
 
 def _table(table: Table) -> None:
@@ -292,7 +293,7 @@ def moved(result: SearchResult) -> None:
 def _move(hit: Hit, rank: int | None) -> str:
     now = "left the list" if rank is None else f"now {rank}"
     why = f"recent {hit.parts.recency:.2f}, cited {hit.parts.impact:.2f}"
-    return f"<li>{escape(hit.paper.plain_title)} <small>was {hit.plain_rank}, {now} · {why}</small></li>"
+    return f"<li>{typeset(hit.paper.plain_title)} <small>was {hit.plain_rank}, {now} · {why}</small></li>"
 
 
 def set_aside(answer: Answer) -> None:
@@ -300,7 +301,7 @@ def set_aside(answer: Answer) -> None:
     if not answer.set_aside or answer.refused:
         return
     lines = [
-        f"<li>{escape(hit.paper.plain_title)} <small>{escape(f'{hit.paper.author_label}, {because}')}</small></li>"
+        f"<li>{typeset(hit.paper.plain_title)} <small>{escape(f'{hit.paper.author_label}, {because}')}</small></li>"
         for hit, because in answer.set_aside
     ]
     with st.expander(f"Set aside, so that others are heard ({len(lines)})"):

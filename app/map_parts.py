@@ -13,6 +13,7 @@ from app import answer_parts, page_parts
 from app.library_file import MOST_PAPERS
 from app.library_parts import add_papers
 from app.page_session import asked, keep_set
+from app.typeset import typeset
 from indexer.landscape import Landscape
 from indexer.store import Index
 from indexer.weights import UNKNOWN_CITATIONS
@@ -32,7 +33,7 @@ def paper_card(index: Index, row: int) -> None:
     paper = index.papers[row]
     link = f' · <a href="{page_parts.escape(paper.ads_url)}">ADS</a>' if paper.ads_url else ""
     st.html(
-        f'<div class="wf-paper"><h3>{page_parts.escape(paper.plain_title)}</h3><p class="wf-facts">'
+        f'<div class="wf-paper"><h3>{typeset(paper.plain_title)}</h3><p class="wf-facts">'
         f"{page_parts.escape(paper.author_label)} · {paper.year or 'year unknown'} · {page_parts.escape(paper.id)}{link}</p></div>"
     )
 
@@ -194,7 +195,7 @@ def gaps_list(index: Index, landscape: Landscape) -> None:
             between = " | ".join(named(cluster, words=2) for cluster in gap.clusters)
             st.markdown(f"**{number}.** between {page_parts.literal(between)}")
             titles = [index.papers[int(row)] for row in gap.rim]
-            st.html("<ul>" + "".join(f"<li>{page_parts.escape(p.plain_title)} ({p.year or 'year unknown'})</li>" for p in titles) + "</ul>")  # fmt: skip
+            st.html("<ul>" + "".join(f"<li>{typeset(p.plain_title)} ({p.year or 'year unknown'})</li>" for p in titles) + "</ul>")  # fmt: skip
 
 
 def clusters_table(index: Index, landscape: Landscape) -> None:

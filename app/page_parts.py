@@ -14,6 +14,7 @@ from typing import Protocol
 
 import streamlit as st
 
+from app.typeset import typeset
 from indexer.facilities import detect
 from indexer.records import Paper
 from indexer.store import Index
@@ -138,11 +139,11 @@ def card(
     used = ", ".join(_used(hit, index)[:MOST_FACILITIES])
     return (
         f'<article class="wf-paper wf-card" id="paper-{n}" aria-label="{escape(f"Paper {n}: {paper.plain_title}")}">'
-        f'<h3><span class="n">{n}</span>{escape(paper.plain_title)}</h3>'
+        f'<h3><span class="n">{n}</span>{typeset(paper.plain_title)}</h3>'
         f'<p class="wf-facts">{facts}{" · " if links else ""}{links}</p>'
         + (f'<p class="wf-facts">Uses {escape(used)}</p>' if used else "")
         + "".join(map(_quoted, quotes))
-        + _folded("Abstract", escape(paper.plain_abstract))
+        + _folded("Abstract", typeset(paper.plain_abstract))
         + _folded("What was read of its full text", "".join(map(_passage, passages_of(paper))))
         + f"{_why_here(hit, settings)}{buttons}</article>"
     )
@@ -195,12 +196,12 @@ def _folded(name: str, body: str) -> str:
 
 def _passage(passage: Passage) -> str:
     name = f"<strong>{escape(passage.section)}</strong><br>" if passage.section else ""
-    return f"{name}{escape(passage.text)}<br>"
+    return f"{name}{typeset(passage.text)}<br>"
 
 
 def _quoted(item: Evidence) -> str:
     """A quotation, and whether it stands in the abstract or in which section of the full text."""
-    return f'<div class="wf-quote">{escape(item.quote)} <small class="wf-where">{escape(where(item))}</small></div>'
+    return f'<div class="wf-quote">{typeset(item.quote)} <small class="wf-where">{escape(where(item))}</small></div>'
 
 
 def where(item: Evidence) -> str:

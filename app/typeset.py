@@ -1,0 +1,37 @@
+"""Powers and indices raised and lowered, as papers print them: `10^44 erg s^-1`, `H_0`, `M_BH`, `95^∘`.
+
+The signs `^` and `_` stay in the page, seen by nobody and copied with the rest: a number that is marked and copied keeps its
+power, and a quotation its letters. What could mean two things, such as `10^9-11`, stays as it is written.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+
+_LETTER = r"[^\W\d_]"
+_SIGN = r"[+\-−‑]"
+_STAR = r"[⊙☉⊕⋆∗*∙∞]"
+_NUMBER = rf"(?:±|{_SIGN})?\d+(?:\.\d+)?(?:±\d+(?:\.\d+)?)?"
+# Behind a number, a letter or a bracket: a number from which no range goes on, a symbol, or one letter; degrees; isotopes.
+_ENDS = r"(?![\d.]*\d|[-–−‑]\d+(?:\.\d+)?(?![\d.]*(?:\^|[x×])))"
+_BEHIND = rf"(?<=[\w)\]⊙☉])\^(?:{_NUMBER}{_ENDS}|{_STAR}|{_SIGN}(?!\w)|[A-Za-z](?![A-Za-z_^]))"
+_RAISED = rf"{_BEHIND}|\^[∘○]|(?<![\w^])\^\d{{1,3}}(?=[A-Z])"
+# Behind a quantity of a letter or two, or a number with errors: what says which one is meant.
+_QUANTITY = rf"(?:(?<=\b{_LETTER})|(?<=\d{_LETTER})|(?<=\b[A-ZΔδ]{_LETTER})|(?<=[)\]]))"
+_INDEX = (
+    rf"(?:{_SIGN}?\d+(?:\.\d+)?(?=[A-Z]|\b)|(?:[A-Z]+|[A-Z]?[^\W\d_A-Z]+)\d*\b|{_STAR}(?:,[a-z]+)?)"
+)
+_LOWERED = rf"{_QUANTITY}_{_INDEX}(?!_)|(?<=\d)_[-−‑]\d+(?:\.\d+)?"
+_SCRIPT = re.compile(rf"(?P<up>{_RAISED})|(?P<down>{_LOWERED})")
+
+
+def typeset(text: str) -> str:
+    """The text as HTML text, with powers and indices in their places: nothing in it is markup."""
+    shown, at = [], 0
+    for found in _SCRIPT.finditer(text):
+        name, script = ("sup" if found["up"] else "sub"), found[0]
+        shown.append(html.escape(text[at : found.start()]))
+        shown.append(f'<{name}><span class="wf-sign">{script[0]}</span>{script[1:]}</{name}>')
+        at = found.end()
+    return "".join([*shown, html.escape(text[at:])])
