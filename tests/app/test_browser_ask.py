@@ -103,6 +103,16 @@ def test_a_citation_opens_its_evidence_beside_the_text_by_keyboard_alone(address
     )
 
 
+def test_a_power_is_raised_and_copied_with_its_sign(address: str, page) -> None:
+    page.goto(f"{address}/?q=How+do+jets+suppress+star+formation%3F")
+    abstract = page.locator(".wf-paper details", has_text="jet powers of 10").first
+    abstract.locator("summary").click()
+    power = abstract.locator("sup").first
+    assert power.bounding_box()["height"] < 16 and power.locator(".wf-sign").bounding_box()["width"] == 0  # fmt: skip
+    copied = abstract.evaluate("e => { getSelection().selectAllChildren(e); return getSelection().toString(); }")  # fmt: skip
+    assert "jet powers of 10^44 erg/s" in copied
+
+
 def test_no_line_begins_with_a_citation_and_the_evidence_keeps_its_words_whole(address: str, page) -> None:  # fmt: skip
     page.goto(f"{address}/?q=How+do+jets+suppress+star+formation%3F")
     page.wait_for_selector(".wf-paper")
