@@ -17,8 +17,10 @@ from indexer.errors import RemoteError
 
 ANSWER_SECONDS = 600.0
 BOX = "Your question"
+_SCRIPT = re.compile(r'</?su[bp]>|<span class="wf-sign">(.)</span>')  # powers and indices, within a word
 _TAG = re.compile(r"<[^>]*>")
-_SENTENCE = re.compile(r'<span class="wf-s">(.*?)(?:<button|</span>)', re.DOTALL)
+# To its first citation, or to its end where it has none.
+_SENTENCE = re.compile(r'<span class="wf-s">(.*?)(?:<span class="wf-tied">|</span>(?=</p>| <span class="wf-s">))', re.DOTALL)  # fmt: skip
 
 
 @dataclass
@@ -165,7 +167,7 @@ def strings(message: Any) -> Iterator[str]:
 
 def plain(markup: str) -> str:
     """The text of a page's markup, in single spaces."""
-    return " ".join(html.unescape(_TAG.sub(" ", markup)).split())
+    return " ".join(html.unescape(_TAG.sub(" ", _SCRIPT.sub(r"\1", markup))).split())
 
 
 def on_page(text: str) -> str:

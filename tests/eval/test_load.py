@@ -31,7 +31,7 @@ T = TypeVar("T")
 QUESTIONS = [
     "What did the shadow of the black hole in M87 look like?",
     "Which baryons do fast radio bursts find between galaxies?",
-    "How do young planets migrate in discs of gas?",
+    "What do we learn when a black hole tears a star apart?",  # its answer has a power of ten
 ]
 
 
@@ -61,6 +61,8 @@ def test_visitors_at_once_get_their_own_answers(starter_index: Path, tmp_path: P
         assert (soaked.questions, soaked.visits) == (7, 2) and soaked.seconds >= 0.03 * 60 * 6 / 7
         assert "answers unlike the one given alone        0" in table(soaked)
         sentences, sent = asyncio.run(_one_visit(url, QUESTIONS[0]))
+        powers, _ = asyncio.run(_one_visit(url, QUESTIONS[2]))
+        assert any("10^4 years" in sentence for sentence in powers)
     # The checks see what they are there for: this visitor's answer is not another question's, ...
     record = loads._Record(asked=[Asked(0, QUESTIONS[1], 1.0, (), sentences)], opened=[1.0])
     assert loads._load(opened, record, 1, 1.0, 1.0).wrong == 1
