@@ -7,12 +7,12 @@ BIN    := $(VENV)/bin
 INDEX  ?=
 CORPUS ?=
 TITLES ?=
-WORK   ?= build/training
+WORK   ?= my-models
 FROM   ?= starter
 OUT    ?= my-index
 PORT   ?= 8501
 
-.PHONY: help run test lint screenshots bench scale train index serve clean
+.PHONY: help run test lint screenshots bench scale train named index serve clean
 
 help:  ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/	/'
@@ -56,9 +56,11 @@ screenshots: $(VENV)/dev.stamp  ## make the pictures of docs/tour.md anew
 bench: $(VENV)/dev.stamp  ## measure speed and memory: INDEX=my-index CORPUS=papers.jsonl.gz
 	@$(BIN)/python -m eval.bench $(if $(INDEX),--index $(INDEX)) $(if $(CORPUS),--corpus $(CORPUS))
 
-train: $(VENV)/dev.stamp  ## train the models that ship: CORPUS=papers.jsonl.gz WORK=folder for steps and models
-	@test -n "$(CORPUS)" || { echo "Wayfinder: name the papers to train on: make train CORPUS=papers.jsonl.gz"; exit 2; }
+train: named $(VENV)/dev.stamp  ## train the models that ship: CORPUS=papers.jsonl.gz WORK=folder for steps and models
 	@$(BIN)/python -m training "$(CORPUS)" --work "$(WORK)"
+
+named:
+	@test -n "$(CORPUS)" || { echo "Wayfinder: name the papers to train on: make train CORPUS=papers.jsonl.gz" >&2; exit 2; }
 
 scale: $(VENV)/dev.stamp  ## measure how an index grows: TITLES=titles.jsonl.gz
 	@$(BIN)/python -m eval.scale --titles "$(TITLES)"

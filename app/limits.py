@@ -99,13 +99,16 @@ class TooBusy(UserError):
 
 
 class Lane:
-    """How many threads work at the same time; the others wait, first come first served."""
+    """How many threads work at the same time; the others wait, first come first served.
+
+    Only the one whose turn comes is woken: fifty that look each time that one has ended cost more than their answers.
+    """
 
     def __init__(self, at_once: int) -> None:
         self.at_once = at_once
         self._working = 0
-        self._waiting: deque[object] = deque()
-        self._changed = threading.Condition()
+        self._waiting: deque[threading.Event] = deque()
+        self._lock = threading.Lock()
 
     @property
     def n_waiting(self) -> int:
@@ -126,41 +129,40 @@ class Lane:
         Raises:
             TooBusy: too many wait.
         """
-        me = object()
-        with self._changed:
+        mine = threading.Event()
+        with self._lock:
             if len(self._waiting) >= MOST_WAITING:
                 raise _too_busy()
-            self._waiting.append(me)
-        self._wait(me, on_wait)
+            self._waiting.append(mine)
+            self._let_in()
+        try:
+            while not mine.wait(LOOK_SECONDS):
+                on_wait(self._ahead_of(mine))
+        except BaseException:
+            self._leave(mine)
+            raise
         try:
             yield
         finally:
-            with self._changed:
+            self._leave(mine)
+
+    def _ahead_of(self, mine: threading.Event) -> int:
+        with self._lock:
+            return 0 if mine.is_set() else self._waiting.index(mine)
+
+    def _leave(self, mine: threading.Event) -> None:
+        with self._lock:
+            if mine.is_set():
                 self._working -= 1
-                self._changed.notify_all()
+            else:
+                self._waiting.remove(mine)
+            self._let_in()
 
-    def _wait(self, me: object, on_wait: Callable[[int], None]) -> None:
-        try:
-            while (ahead := self._begun(me)) is not None:
-                on_wait(ahead)
-                with self._changed:
-                    self._changed.wait(LOOK_SECONDS)
-        except BaseException:
-            with self._changed:
-                self._waiting.remove(me)
-                self._changed.notify_all()
-            raise
-
-    def _begun(self, me: object) -> int | None:
-        """None when it is this one's turn, which it then has; else how many are before it."""
-        with self._changed:
-            ahead = self._waiting.index(me)
-            if ahead or self._working >= self.at_once:
-                return ahead
-            self._waiting.popleft()
+    def _let_in(self) -> None:
+        """Give their turn to as many as may work; under the lock."""
+        while self._waiting and self._working < self.at_once:
+            self._waiting.popleft().set()
             self._working += 1
-            self._changed.notify_all()
-            return None
 
 
 def searches_at_once() -> int:

@@ -1,6 +1,6 @@
 """What all pages show alike: look, head and foot, tables, papers as cards.
 
-All text of papers, models and visitors passes through `escape` or `literal`.
+All text of papers, models and visitors passes through `escape`, `typeset` or `literal`.
 """
 
 from __future__ import annotations

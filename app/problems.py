@@ -111,7 +111,7 @@ def problem_of(error: Exception) -> Problem:
 def told_visitor(error: Exception) -> str:
     """What a visitor reads of an error; what only the host can mend is said plainly, its own words go to the log."""
     if not isinstance(error, WayfinderError):
-        return _logged(f"{_FAILED} Reload the page to go on.", outline(error))
+        return _logged(f"{_FAILED} Reload the page to go on.", type(error).__name__)
     plain = next((said for kind, said in _PLAIN.items() if isinstance(error, kind)), None)
     return str(error) if plain is None else _logged(plain, str(error))
 

@@ -11,7 +11,6 @@ import signal
 import tomllib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -133,8 +132,9 @@ def _failed(error: Exception) -> bool:
 @asynccontextmanager
 async def _life(app: App) -> AsyncIterator[None]:
     start_log()  # again: Streamlit's loggers are all there now
-    for name in ("app.map_parts", "app.page_settings", "app.card_tools", "app.page_actions"):
-        import_module(name)  # pandas and what pages draw with: not while the first visitor waits
+    # pandas and what pages draw with: not while the first visitor waits
+    from app import card_tools, map_parts, page_actions, page_settings  # noqa: F401
+
     gc.freeze()  # what is loaded stays: no collection looks through it again while everybody waits
     yield
 

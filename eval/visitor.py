@@ -17,10 +17,9 @@ from indexer.errors import RemoteError
 
 ANSWER_SECONDS = 600.0
 BOX = "Your question"
-_SCRIPT = re.compile(r'</?su[bp]>|<span class="wf-sign">(.)</span>')  # powers and indices, within a word
+_SCRIPT = re.compile(r'</?su[bp]>|<span class="wf-sign">(.)</span>')
 _TAG = re.compile(r"<[^>]*>")
-# To its first citation, or to its end where it has none.
-_SENTENCE = re.compile(r'<span class="wf-s">(.*?)(?:<span class="wf-tied">|</span>(?=</p>| <span class="wf-s">))', re.DOTALL)  # fmt: skip
+_SENTENCE = re.compile(r'<span class="wf-s">(.*?)(?:<button|</span>)', re.DOTALL)
 
 
 @dataclass
@@ -39,7 +38,9 @@ class Page:
     def sentences(self) -> tuple[str, ...]:
         """The sentences of its answer, in their order."""
         bodies = [e.html.body for e in self.elements.values() if e.WhichOneof("type") == "html"]
-        return tuple(plain(text) for body in bodies for text in _SENTENCE.findall(body))
+        return tuple(
+            plain(text) for body in bodies for text in _SENTENCE.findall(_whole_words(body))
+        )
 
 
 class Visitor:
@@ -167,7 +168,12 @@ def strings(message: Any) -> Iterator[str]:
 
 def plain(markup: str) -> str:
     """The text of a page's markup, in single spaces."""
-    return " ".join(html.unescape(_TAG.sub(" ", _SCRIPT.sub(r"\1", markup))).split())
+    return " ".join(html.unescape(_TAG.sub(" ", _whole_words(markup))).split())
+
+
+def _whole_words(markup: str) -> str:
+    """The markup without that of powers and indices, which stands within words."""
+    return _SCRIPT.sub(r"\1", markup)
 
 
 def on_page(text: str) -> str:

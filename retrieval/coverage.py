@@ -10,7 +10,6 @@ from typing import Literal
 import numpy as np
 
 from indexer.store import Index
-from indexer.tokens import tokens
 from retrieval.candidates import Candidates, Floats
 
 Level = Literal["well", "thinly", "not"]
@@ -19,7 +18,7 @@ NEAREST = 10  # papers that are looked at; fewer in an index of below 1,000
 WELL = 0.5  # from this probability on
 THINLY = 0.2
 HALF = 0.5  # of the best papers that name a thing
-BARE_WORDS = 2  # at most, of a question that is a term alone, such as "SZ effect"
+TERM_WORDS = 2  # at most, of a question that is a term alone, such as "SZ effect"
 WORDS_ENOUGH = 0.4  # of a short question's words, with its object, for it to be covered
 # encoder -> weights of meaning and words and the constant of the logistic, fitted by
 # `wayfinder eval scope --calibrate`
@@ -35,7 +34,7 @@ class Nearness:
 
     meaning: float  # mean cosine of the nearest
     words: float  # mean share of the question's words that the best hold, weighted by idf
-    term: bool = False  # the question is a term alone, which each of the best papers holds
+    term: bool = False  # the question is a term alone, which each of several best papers holds
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ def nearness(index: Index, found: Candidates, relevance: Floats, text: str) -> N
     return Nearness(
         meaning=float(np.sort(found.cosine)[-n:].mean()),
         words=float(held.mean()),
-        term=len(set(tokens(text))) <= BARE_WORDS and bool((held > 0.999).all()),
+        term=len(text.split()) <= TERM_WORDS and n > 1 and bool((held > 0.999).all()),
     )
 
 

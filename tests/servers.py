@@ -50,12 +50,12 @@ def server(*words: str, health: str, **environment: str) -> Iterator[Server]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    url = f"http://localhost:{port}"
+    url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "said.log"
         with log.open("wb") as said:
             process = subprocess.Popen(
-                [COMMAND, *words, "--port", str(port)],
+                [COMMAND, *words, "--host", "127.0.0.1", "--port", str(port)],
                 stdout=said, stderr=said, cwd=folder, start_new_session=True,
                 env={**plain, "WAYFINDER_LLM_CACHE": "0", **environment},
             )  # fmt: skip

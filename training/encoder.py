@@ -89,7 +89,7 @@ def distil(
 
 def _arguments(out: Path, *, rate: float, batch: int) -> SentenceTransformerTrainingArguments:
     return SentenceTransformerTrainingArguments(
-        output_dir=str(out.with_name(f"{out.name}.work")),
+        output_dir=str(out),
         num_train_epochs=1,
         per_device_train_batch_size=batch,
         learning_rate=rate,

@@ -39,11 +39,11 @@ def found(
         ]
         lists = max(tried, key=lambda rows: scored(questions, rows)[1])
         told[name] = scored(questions, lists)
-    again = [
-        rows[np.argsort(-_read(reranker, q.question, [texts[row] for row in rows]), kind="stable")]
-        for q, rows in zip(questions, lists, strict=True)
-    ]
-    told["the order of the reranker alone"] = scored(questions, np.array(again))
+    again = lists.copy()
+    for question, rows in zip(questions, again, strict=True):
+        scores = reranker.scores(question.question, reranker.read([texts[row] for row in rows]))
+        rows[:] = rows[np.argsort(-scores, kind="stable")]
+    told["the order of the reranker alone"] = scored(questions, again)
     return told
 
 
@@ -52,7 +52,3 @@ def scored(questions: Sequence[Asked], lists: npt.NDArray[np.integer]) -> Found:
     right = lists[:, :10] == np.array([q.row for q in questions])[:, None]
     place = np.where(right.any(axis=1), right.argmax(axis=1) + 1.0, np.inf)
     return float(right.any(axis=1).mean()), float((1.0 / place).mean())
-
-
-def _read(reranker: LateInteraction, question: str, papers: Sequence[str]) -> Floats:
-    return reranker.scores(question, reranker.read(papers))

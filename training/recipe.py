@@ -25,6 +25,7 @@ from indexer.encoder import (
     StaticEncoder,
     minilm_folder,
 )
+from indexer.errors import QueryError
 from indexer.late import LateInteraction
 from indexer.onnx_model import GRAPH, TOKENIZER, file_sha256
 from indexer.store import Index, open_index
@@ -62,7 +63,7 @@ Floats = npt.NDArray[np.float32]
 class Recipe:
     """One training: `corpus` to be indexed, `questions` to train on, `kept_out` whose papers are not asked for.
 
-    All that it makes is in `work`, the models in its folder `models`.
+    All that it makes is in `work`, the models in its folder `models`; vectors of texts are in the cache, as those of any index.
     """
 
     corpus: str
@@ -80,11 +81,21 @@ class Recipe:
         return self.work / "models"
 
     def run(self) -> None:
-        """Train the encoders and the rerankers; say what to write into the code."""
+        """Train the encoders and the rerankers; say what to write into the code.
+
+        Raises:
+            QueryError: the corpus is another than that of `work`, or holds too few of the questions' papers.
+            SourceError: it cannot be read.
+        """
         base = self._exported(minilm_folder(), self.work / "minilm")
         index = self._index(base)
         questions, held = split(asked(self.questions, index, but_not=self.kept_out))
         self.say(f"{len(questions):,} questions on {len({q.row for q in questions}):,} papers")
+        if len(questions) < 2 * self.batch:
+            raise QueryError(
+                f"{self.corpus} holds the papers of {len(questions):,} questions and training needs {2 * self.batch:,}: "
+                "give a corpus of astronomy's abstracts with their arXiv ids."
+            )
         first = min(self.network_questions, len(questions) * 2 // 3)
         self._encoder(index, base, questions[:first])
         tuned = self._exported(self.work / "encoder", self.out / "encoder")
@@ -100,10 +111,15 @@ class Recipe:
 
     def _index(self, base: Encoder) -> Index:
         """The corpus with the untrained model's vectors."""
-        folder = self.work / "index"
+        folder, of_what = self.work / "index", self.work / "corpus.sha256"
         if not folder.exists():
             self.say("encoding the corpus with the model to start from")
+            of_what.write_text(file_sha256(Path(self.corpus)))
             build_index([self.corpus], folder, encoder=base)
+        elif of_what.read_text() != file_sha256(Path(self.corpus)):
+            raise QueryError(
+                f"{self.work} holds a training on another corpus than {self.corpus}: name another folder for this one."
+            )
         return open_index(folder)
 
     def _exported(self, folder: Path, target: Path) -> Encoder:
@@ -122,9 +138,9 @@ class Recipe:
             self.say(f"mining negatives with {teacher.id}")
             papers = np.asarray(self._vectors(index, teacher), dtype=np.float32)
             vectors = teacher.encode([q.question for q in questions])
-            found = negatives(questions, vectors, papers, index.lexical, each=each, seed=0)
+            hard = negatives(questions, vectors, papers, index.lexical, each=each, seed=0)
             with _whole(path) as half:
-                half.write_text(json.dumps([rows.tolist() for rows in found]))
+                half.write_text(json.dumps([rows.tolist() for rows in hard]))
         rows: list[list[int]] = json.loads(path.read_text())
         return rows
 
@@ -134,7 +150,6 @@ class Recipe:
             [bytes(key) for key in index.keys],
             [len(paper.abstract) for paper in index.papers],
             lambda row: index.papers[row].text(),
-            directory=self.work / "vectors",
         )
 
     def _encoder(self, index: Index, base: Encoder, questions: Sequence[Asked]) -> None:

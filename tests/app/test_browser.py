@@ -46,7 +46,7 @@ def test_the_map_is_drawn_and_a_lasso_takes_papers_to_the_page_on_impact(tmp_pat
         opened = browser.new_page(viewport={"width": 1280, "height": 1000}, color_scheme="dark")
         opened.set_default_timeout(60_000)
         elsewhere: list[str] = []
-        opened.on("request", lambda r: elsewhere.append(r.url) if "localhost" not in r.url and r.url.startswith("http") else None)  # fmt: skip
+        opened.on("request", lambda r: elsewhere.append(r.url) if r.url.startswith("http") and not r.url.startswith(server.url) else None)  # fmt: skip
         opened.goto(f"{server.url}/map")
         opened.wait_for_function("window.wayfinderMap && window.wayfinderMap.drawn")
         stage = opened.locator(".wf-map-stage")

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from app.cli import commands
 from indexer.encoder import ASTRO_ID
-from indexer.store import Index
+from indexer.store import Index, open_index
 from retrieval import ask, search
 from retrieval.coverage import CALIBRATION, Nearness, coverage
 from retrieval.records import SearchSettings
@@ -66,14 +66,20 @@ def test_what_names_its_object_or_author_is_covered_however_short() -> None:
     assert judged(0.3, 0.1, by_authors=True) == "well"
 
 
-def test_a_term_alone_is_covered_where_the_best_papers_hold_it(small_index: Index) -> None:
-    def near(text: str) -> Nearness:
-        found = search(small_index, text).nearness
-        assert found is not None
-        return found
+def test_a_term_alone_is_covered_where_several_of_the_best_papers_hold_it(
+    starter_index: Path, small_index: Index
+) -> None:
+    index = open_index(starter_index)
 
-    assert near("magnetar").term and not near("magnetar bread").term
-    assert not near("zzzz").term and not near("how many magnetars are born").term
+    def term(text: str) -> bool:
+        found = search(index, text).nearness
+        assert found is not None
+        return found.term
+
+    assert term("black holes") and not term("black bread") and not term("zzzz")
+    assert not term("what is the time?"), "a sentence, though one word of it counts"
+    alone = search(small_index, "magnetar").nearness
+    assert alone is not None and not alone.term, "one paper of twelve"
     assert judged(0.3, 0.9) == "not"
     result = coverage(
         Nearness(0.3, 1.0, term=True), encoder=ENCODER, n_papers=5000, named={}, by_authors=False, last_year=2026, since=None
