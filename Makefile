@@ -40,8 +40,9 @@ index: $(VENV)/run.stamp  ## make an index: FROM=papers.jsonl OUT=my-index
 	@$(BIN)/wayfinder index build --from "$(FROM)" --out "$(OUT)"
 
 test: $(VENV)/dev.stamp  ## set up everything and run the tests
+	@./.ci/debian chromium chromium fonts-dejavu-core
+	@./.ci/debian caddy caddy
 	@echo "Wayfinder: running the tests"
-	@./.ci/chromium
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/dev.stamp  ## ruff (lint, format) and mypy
@@ -50,7 +51,7 @@ lint: $(VENV)/dev.stamp  ## ruff (lint, format) and mypy
 	@$(BIN)/mypy
 
 screenshots: $(VENV)/dev.stamp  ## make the pictures of docs/tour.md anew
-	@./.ci/chromium
+	@./.ci/debian chromium chromium fonts-dejavu-core
 	@$(BIN)/python -m tests.tour
 
 bench: $(VENV)/dev.stamp  ## measure speed and memory: INDEX=my-index CORPUS=papers.jsonl.gz

@@ -192,19 +192,26 @@ def _quotation(item: Evidence, paper: Paper) -> str:
 
 def _in_context(item: Evidence, paper: Paper) -> str:
     """The quotation marked among the words before and after it; alone where it cannot be found as it is written."""
-    words = r"\s+".join(map(re.escape, item.quote.split()))
     texts = [passage.text for passage in passages_of(paper)] if item.source == "full text" else []
     for text in (*texts, paper.plain_abstract, paper.plain_title):
-        found = re.search(words, text, re.IGNORECASE)
-        if found and words:
-            start, end = found.span()
+        start, end = _place(item.quote, text)
+        if end > start:
             before, after = text[max(0, start - AROUND) : start], text[end : end + AROUND]
             if start > AROUND:
                 before = "… " + before.partition(" ")[2]
             if end + AROUND < len(text):
                 after = after.rpartition(" ")[0] + " …"
-            return f"{typeset(before)}<mark>{typeset(found[0])}</mark>{typeset(after)}"
+            return f"{typeset(before)}<mark>{typeset(text[start:end])}</mark>{typeset(after)}"
     return f"<mark>{typeset(item.quote)}</mark>"
+
+
+def _place(quote: str, text: str) -> tuple[int, int]:
+    """Where a quotation begins and ends in a text, whatever its case and spaces; (0, 0) where it is not."""
+    at = text.find(quote)  # mostly as it is written, and then no pattern has to be made of it
+    if at >= 0:
+        return at, at + len(quote)
+    found = re.search(r"\s+".join(map(re.escape, quote.split())), text, re.IGNORECASE)
+    return found.span() if found else (0, 0)
 
 
 def _table(table: Table) -> None:

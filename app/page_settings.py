@@ -7,7 +7,7 @@ their values from page to page.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,12 +46,13 @@ def state_key(name: str) -> str:
     return f"set-{name}"
 
 
-def changed() -> dict[str, Value]:
-    """The controls that are not as usual, by the names of CONTROLS."""
+def changed(names: Iterable[str] = CONTROLS) -> dict[str, Value]:
+    """The controls of `names` that are not as usual."""
     found: dict[str, Value] = {}
-    for name, control in CONTROLS.items():
-        value = st.session_state.get(state_key(name), control.usual)
-        if value not in {control.usual, ""}:
+    for name in names:
+        usual = CONTROLS[name].usual
+        value = st.session_state.get(state_key(name), usual)
+        if value not in {usual, ""}:
             found[name] = value
     return found
 
@@ -94,7 +95,7 @@ def opened_by(
     label: str, names: Sequence[str], icon: str, key: str, draw: Callable[[], object], of: Host
 ) -> None:
     """A button with how many of its controls are not as usual, and the box that it opens; see `settings_row`."""
-    n = len(changed().keys() & set(names))
+    n = len(changed(names))
     shown = f"{label} · {n}" if n else label
     if of.llm:
         with st.popover(shown, icon=icon, key=key):
@@ -223,7 +224,7 @@ def _filters() -> None:
     number("citations", "Citations at least", help="Papers whose count is unknown are left out.")
     words("author", "Author", placeholder="Riess, or Riess, A")
     words("facility", "Names the facility", placeholder="JWST")
-    if any(name in changed() for name in _FILTERS):
+    if changed(_FILTERS):
         st.button("Clear filters", on_click=_clear, args=(_FILTERS,))
 
 

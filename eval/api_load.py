@@ -117,10 +117,10 @@ async def _asked(
     await all_asking(min(5.0, seconds))  # every process loads its words
     took.clear()
     failed = 0
-    own, cpu, began = time.process_time(), cpu_seconds(process), time.perf_counter()
+    own, cpu, began = time.process_time(), cpu_seconds([process]), time.perf_counter()
     await all_asking(seconds)
     name = f"API, {workers} process{'es' if workers > 1 else ''}, {connections} connections"
-    used = cpu_seconds(process) - cpu
+    used = cpu_seconds([process]) - cpu
     return _load(name, took, failed, began, used, time.process_time() - own)
 
 

@@ -41,6 +41,13 @@ def load(
         int, typer.Option(help="How many are asked in that time.", min=1)
     ] = 720,
     url: UrlOption = None,
+    app_port: Annotated[
+        list[int] | None,
+        typer.Option(
+            help="Port of each process of it, where a proxy listens at the address: their memory and processor time count.",
+            show_default=False,
+        ),
+    ] = None,
     json_output: JsonOption = False,
 ) -> None:
     """Visitors asking at once over WebSockets: errors, answers mixed up, seconds, the server's memory."""
@@ -50,7 +57,7 @@ def load(
 
     asked = [question.text for question in read_questions(questions)]
     opened = opened_index(index)
-    with web_app(opened.path, url) as (address, server):
+    with web_app(opened.path, url, app_port or ()) as (address, server):
         if minutes is None:
             found = at_once(opened, asked, url=address, server=server, visitors=visitors)
         else:

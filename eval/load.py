@@ -89,7 +89,7 @@ class _Record:
     memory: list[Memory] = field(default_factory=list)
 
 
-def at_once(index: Index, questions: Sequence[str], *, url: str, server: psutil.Process, visitors: int) -> Load:  # fmt: skip
+def at_once(index: Index, questions: Sequence[str], *, url: str, server: Sequence[psutil.Process], visitors: int) -> Load:  # fmt: skip
     """Open a page for each visitor, then let all ask in the same moment.
 
     Raises:
@@ -105,7 +105,7 @@ def soak(
     questions: Sequence[str],
     *,
     url: str,
-    server: psutil.Process,
+    server: Sequence[psutil.Process],
     visitors: int,
     minutes: float,
     in_all: int,
@@ -114,7 +114,9 @@ def soak(
     return asyncio.run(_soak(index, list(questions), url, server, visitors, minutes, in_all))
 
 
-async def _at_once(index: Index, questions: list[str], url: str, server: psutil.Process) -> Load:
+async def _at_once(
+    index: Index, questions: list[str], url: str, server: Sequence[psutil.Process]
+) -> Load:
     record = _Record()
     visits = [Visitor(url) for _ in questions]
     for visit in visits:
@@ -136,7 +138,7 @@ async def _soak(
     index: Index,
     questions: list[str],
     url: str,
-    server: psutil.Process,
+    server: Sequence[psutil.Process],
     visitors: int,
     minutes: float,
     in_all: int,
@@ -189,7 +191,7 @@ async def _ask(visit: Visitor, number: int, words: str, record: _Record) -> None
     record.asked.append(Asked(number, words, took, tuple(page.errors), page.sentences))
 
 
-async def _watch(server: psutil.Process, record: _Record, *, every: float) -> None:
+async def _watch(server: Sequence[psutil.Process], record: _Record, *, every: float) -> None:
     began = time.perf_counter()
     with suppress(psutil.NoSuchProcess):
         while True:

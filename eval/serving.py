@@ -62,33 +62,37 @@ def served(
 
 
 @contextmanager
-def web_app(index: Path, url: str | None = None) -> Iterator[tuple[str, psutil.Process]]:
-    """The web app at `url`, on this machine, or one started on the index until the block ends.
+def web_app(
+    index: Path, url: str | None = None, ports: Sequence[int] = ()
+) -> Iterator[tuple[str, list[psutil.Process]]]:
+    """The web app at `url`, on this machine, or one started on the index until the block ends; its address and processes.
+
+    `ports` are those of its processes where a proxy listens at `url`.
 
     Raises:
-        RemoteError: it does not answer, or nothing here listens at `url`.
+        RemoteError: it does not answer, or nothing here listens at `url` or a port.
     """
     if url is not None:
-        yield url, listening_on(urlsplit(url).port or 80)
+        yield url, [listening_on(port) for port in ports or [urlsplit(url).port or 80]]
         return
-    with served(["serve", "--index", str(index)], "/_stcore/health", UNLIMITED) as running:
-        yield running
+    with served(["serve", "--index", str(index)], "/_stcore/health", UNLIMITED) as (own, process):
+        yield own, [process]
 
 
-def cpu_seconds(process: psutil.Process) -> float:
-    """Processor time of a process and its children, so far."""
-    times = [one.cpu_times() for one in _family(process)]
+def cpu_seconds(processes: Sequence[psutil.Process]) -> float:
+    """Processor time of processes and their children, so far."""
+    times = [one.cpu_times() for one in _families(processes)]
     return float(sum(time.user + time.system for time in times))
 
 
-def resident_bytes(process: psutil.Process) -> int:
-    """Resident memory of a process and its children now; files that they map together count for each."""
-    return sum(one.memory_info().rss for one in _family(process))
+def resident_bytes(processes: Sequence[psutil.Process]) -> int:
+    """Resident memory of processes and their children now; files that they map together count for each."""
+    return sum(one.memory_info().rss for one in _families(processes))
 
 
-def private_bytes(process: psutil.Process) -> int:
-    """Memory of a process and its children that is no file's: what grows where something is kept."""
-    return sum(one.memory_full_info().uss for one in _family(process))
+def private_bytes(processes: Sequence[psutil.Process]) -> int:
+    """Memory of processes and their children that is no file's: what grows where something is kept."""
+    return sum(one.memory_full_info().uss for one in _families(processes))
 
 
 def listening_on(port: int) -> psutil.Process:
@@ -104,14 +108,14 @@ def listening_on(port: int) -> psutil.Process:
     raise RemoteError(f"No process of this machine that may be looked at listens on port {port}.")
 
 
-def _family(process: psutil.Process) -> list[psutil.Process]:
-    return [process, *process.children(recursive=True)]
+def _families(processes: Sequence[psutil.Process]) -> list[psutil.Process]:
+    return [one for process in processes for one in (process, *process.children(recursive=True))]
 
 
 def _end(started: subprocess.Popen[bytes]) -> None:
     """End what was started and what it started itself, and wait for it."""
     if started.poll() is None:
-        family = _family(psutil.Process(started.pid))
+        family = _families([psutil.Process(started.pid)])
         for process in family:
             with suppress(psutil.NoSuchProcess):
                 process.terminate()

@@ -36,19 +36,31 @@ def test_the_image_runs_without_root_and_says_whether_it_is_well() -> None:
 
 def test_every_service_is_the_same_image_and_a_command_that_exists() -> None:
     known = typer.main.get_command(commands()).commands
-    assert set(COMPOSE["services"]) == {"app", "api", "bot"}
-    for name, service in COMPOSE["services"].items():
+    profiles = {"app": None, "api": ["api"], "bot": ["bot"], "app-2": ["https"]}
+    ours = {name: service for name, service in COMPOSE["services"].items() if name != "proxy"}
+    assert ours.keys() == profiles.keys()
+    for name, service in ours.items():
         assert service["image"] == "wayfinder" and service["read_only"] is True
         assert service["restart"] == "unless-stopped" and service["mem_limit"]
         command = service.get("command", ["wayfinder", "serve"])
         assert command[0] == "wayfinder" and command[1] in known
-        assert service.get("profiles") == (None if name == "app" else [name])
+        assert service.get("profiles") == profiles[name]
         for volume in service["volumes"]:
             assert volume.split(":")[0] in COMPOSE["volumes"]
 
 
+def test_the_proxy_asks_the_services_that_are_there() -> None:
+    caddyfile = (ROOT / "Caddyfile").read_text(encoding="utf-8")
+    apps = re.search(r"\{\$APPS:([^}]+)\}", caddyfile)
+    assert apps is not None
+    assert apps[1].split() == [f"{name}:8501" for name in COMPOSE["services"] if name.startswith("app")]  # fmt: skip
+    proxy = COMPOSE["services"]["proxy"]
+    assert proxy["profiles"] == ["https"] and "./Caddyfile:/etc/caddy/Caddyfile:ro" in proxy["volumes"]  # fmt: skip
+
+
 def test_no_secret_stands_in_the_files_and_every_setting_of_the_example_exists() -> None:
-    assert all("environment" not in service for service in COMPOSE["services"].values())
+    told = [service.get("environment", {}) for service in COMPOSE["services"].values()]
+    assert [row for row in told if row] == [{"SITE": "${SITE:-localhost}"}]
     assert {"wayfinder.env", ".env"} <= set((ROOT / ".gitignore").read_text().split())
     assert "*.env" in (ROOT / ".dockerignore").read_text().split()
     config = (ROOT / "indexer" / "config.py").read_text(encoding="utf-8")
