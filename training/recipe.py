@@ -127,7 +127,7 @@ class Recipe:
             with _whole(target) as half:
                 agreement = export_encoder(folder, half)
             self.say(f"{target}: the int8 graph agrees to {agreement:.3f}")
-        return OnnxEncoder(target, id=folder.name, weights_sha256=file_sha256(target / GRAPH))
+        return OnnxEncoder(target, id=target.name, weights_sha256=file_sha256(target / GRAPH))
 
     def _mined(
         self, name: str, index: Index, teacher: Encoder, questions: Sequence[Asked], each: int
