@@ -63,7 +63,7 @@ class UnderstoodRow(_Reply):
 
     kind: UnderstoodKind
     label: str
-    effect: Literal["narrows", "boosts", "first"]
+    effect: Literal["narrows", "boosts", "first", "corrects"]
     key: str
 
 

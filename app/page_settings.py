@@ -20,7 +20,7 @@ from retrieval.consensus import level_in
 from retrieval.records import Answer, SearchFilters, SearchSettings
 from retrieval.understood import Understood
 
-_CHIP = {"narrows": "only {}", "boosts": "prefer {}", "first": "first {}"}
+_CHIP = {"narrows": "only {}", "boosts": "prefer {}", "first": "first {}", "corrects": "read {}"}
 _MODES = {"hybrid": "Both", "dense": "Meaning", "lexical": "Words"}
 _FILTERS = ("since", "until", "citations", "author", "facility")
 _RANKING = (

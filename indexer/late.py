@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,11 @@ class LateInteraction:
         self._tokenizer.enable_truncation(MOST_PIECES)
         self._tokenizer.no_padding()
         self._products = ThreadpoolController()
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """The words that are a piece by themselves: common English ones, and those that are frequent in astronomy."""
+        return frozenset(word for word in self._tokenizer.get_vocab() if word.isalpha())
 
     def read(self, texts: Sequence[str]) -> Pieces:
         """Return the pieces of the texts, in their order."""

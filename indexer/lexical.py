@@ -117,6 +117,10 @@ class LexicalIndex:
         words = set(tokens(query))
         return len(self._known(words)) / len(words) if words else 0.0
 
+    def n_papers_with(self, word: str) -> int:
+        """How many papers hold a word, whatever its ending."""
+        return max((len(self._posting(i)) for i in self._known(tokens(word))), default=0)
+
     def words_held(self, query: str, rows: npt.NDArray[np.integer]) -> Scores:
         """Return the share of the query's tokens that each of `rows` holds, weighted by idf, in [0, 1].
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from indexer import config
 from indexer.errors import EncoderError, PaperNotFound, RemoteError
+from indexer.late import shipped
 from indexer.store import Index
 from retrieval.candidates import Candidates, Floats, Mask, Rows, candidates
 from retrieval.clock import Clock
@@ -143,6 +144,9 @@ def _understanding(index: Index, query: str, settings: SearchSettings) -> Unders
             this_year=int(index.manifest.as_of[:4]),
             is_author=lambda name: len(index.rows_by_author(name)) > 0,
             is_word=lambda word: index.lexical.known_share(word) > 0,
+            words=_known_words(),
+            n_papers=index.lexical.n_papers_with,
+            n_in_all=len(index.papers),
             ignored=frozenset(ignored),
         )
 
@@ -154,6 +158,14 @@ def _understanding(index: Index, query: str, settings: SearchSettings) -> Unders
             note = f"{', '.join(unknown)} cannot be taken away: understood are {', '.join(sorted(known)) or 'no things'}."
             return replace(meant, notes=(*meant.notes, note))
     return meant
+
+
+def _known_words() -> frozenset[str]:
+    """The words that typing errors are put right to; none where their table is missing, which rereading tells of."""
+    try:
+        return shipped().words
+    except EncoderError:
+        return frozenset()
 
 
 def _with_simbad(meant: Understanding, degraded: list[str]) -> Understanding:

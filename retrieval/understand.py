@@ -9,13 +9,14 @@ A pasted text is no question: only fields written as fields narrow it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from retrieval.dates import recent, years
 from retrieval.fields import fields, identifiers
 from retrieval.names import authors, corrected, named_facilities, named_objects
 from retrieval.presumption import calmed
+from retrieval.spelling import spelled
 from retrieval.understood import Found, Kind, Understood
 
 MOST_WORDS = 40  # of a question; what is longer is a pasted text
@@ -50,9 +51,14 @@ def understand(
     this_year: int,
     is_author: Callable[[str], bool] = lambda name: False,
     is_word: Callable[[str], bool] = lambda word: True,
+    words: Collection[str] = (),
+    n_papers: Callable[[str], int] = lambda word: 0,
+    n_in_all: int = 0,
     ignored: frozenset[str] = frozenset(),
 ) -> Understanding:
     """Take a question apart. `is_author` says whether the index has papers by a name, `is_word` knows its words.
+
+    Typing errors are put right to one of `words`, of which `n_papers` says how many of `n_in_all` papers hold it.
 
     Items whose key is in `ignored` are left in the question as plain words.
     """
@@ -61,6 +67,8 @@ def understand(
     if len(query.split()) <= MOST_WORDS:
         taken.text = calmed(taken.text)
         taken.text, items = corrected(taken.text, is_word, ignored)
+        taken.keep(items)
+        taken.text, items = spelled(taken.text, words, n_papers, n_in_all, ignored)
         taken.keep(items)
         taken.take(identifiers(taken.text))
         taken.take(years(taken.text, this_year))

@@ -16,6 +16,7 @@ Kind = Literal[
     "abstract",
     "journal",
     "paper",
+    "spelling",
 ]
 
 
@@ -25,7 +26,7 @@ class Understood:
 
     kind: Kind
     label: str  # for people: "since 2022", "M 31 (Andromeda galaxy)"
-    effect: Literal["narrows", "boosts", "first"]
+    effect: Literal["narrows", "boosts", "first", "corrects"]
     words: str  # as the question has them
     value: str = ""  # the name looked for
     names: tuple[str, ...] = ()  # of objects and facilities: all names that papers may use
