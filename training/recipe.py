@@ -114,9 +114,12 @@ class Recipe:
         folder, of_what = self.work / "index", self.work / "corpus.sha256"
         if not folder.exists():
             self.say("encoding the corpus with the model to start from")
-            of_what.write_text(file_sha256(Path(self.corpus)))
             build_index([self.corpus], folder, encoder=base)
-        elif of_what.read_text() != file_sha256(Path(self.corpus)):
+        if not of_what.exists():
+            of_what.write_text(file_sha256(Path(self.corpus)))
+        elif not Path(self.corpus).is_file() or of_what.read_text() != file_sha256(
+            Path(self.corpus)
+        ):
             raise QueryError(
                 f"{self.work} holds a training on another corpus than {self.corpus}: name another folder for this one."
             )

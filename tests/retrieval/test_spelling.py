@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from indexer.errors import EncoderError
 from indexer.late import shipped
-from indexer.store import open_index
+from indexer.store import Index, open_index
 from retrieval import search
 from retrieval.records import SearchSettings
 from retrieval.spelling import spelled
@@ -67,6 +69,17 @@ def test_a_search_finds_what_was_meant_and_says_so(starter_index: Path) -> None:
     assert (item.kind, item.label, item.effect) == ("spelling", "disruption for disrution", "corrects")  # fmt: skip
     as_written = search(index, wrong.query, SearchSettings(ignored=(item.key,)))
     assert not as_written.understood and [hit.row for hit in as_written.hits] != wanted
+
+
+def test_without_the_table_of_words_all_is_searched_as_it_is_written(
+    small_index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> None:
+        raise EncoderError("no table")
+
+    monkeypatch.setattr(import_module("retrieval.search"), "shipped", missing)
+    found = search(small_index, "magentars")
+    assert found.hits and not found.understood
 
 
 def test_the_words_that_are_known_are_whole_words_of_english_and_of_astronomy() -> None:

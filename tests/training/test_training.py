@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from tokenizers import Tokenizer
 from indexer import config
 from indexer import encoder as encoder_module
 from indexer.encoder import AstroEncoder, OnnxEncoder, StaticEncoder, load_encoder
+from indexer.errors import QueryError, SourceError
 from indexer.late import LateInteraction, shipped
 from indexer.onnx_model import OnnxModel, file_sha256
 from indexer.onnx_weights import TorchEncoder
@@ -227,6 +229,19 @@ def test_what_is_done_is_not_done_again(trained: Recipe) -> None:
     trained.run()
     assert before == {path: path.stat().st_mtime_ns for path in trained.out.rglob("*") if path.is_file()}  # fmt: skip
     assert any(f"encoder/model.onnx: sha256 {file_sha256(trained.out / 'encoder' / 'model.onnx')}" in line for line in said)  # fmt: skip
+
+
+def test_another_corpus_and_one_that_is_not_there_are_refused(
+    trained: Recipe, tmp_path: Path
+) -> None:
+    other = write_jsonl(tmp_path / "other.jsonl", PAPERS[:3])
+    for corpus in (str(other), str(tmp_path / "nowhere.jsonl")):
+        with pytest.raises(QueryError, match="another corpus"):
+            replace(trained, corpus=corpus).run()
+    with pytest.raises(SourceError, match="nowhere"):
+        replace(trained, corpus=str(tmp_path / "nowhere.jsonl"), work=tmp_path / "new").run()
+    with pytest.raises(QueryError, match="training needs 4"):
+        replace(trained, corpus=str(other), questions=[], work=tmp_path / "few").run()
 
 
 def test_a_step_that_was_stopped_is_done_again(tmp_path: Path) -> None:
